@@ -1,0 +1,52 @@
+// Counters and latency histograms that any thread may record into and any thread may read, with no
+// lock: recording is a few relaxed atomic additions.
+#ifndef SKYSAIL_TELEMETRY_HISTOGRAM_H_
+#define SKYSAIL_TELEMETRY_HISTOGRAM_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+namespace skysail::telemetry {
+
+class Counter {
+ public:
+  void Add(uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
+  uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> value_{0};
+};
+
+// Log-linear buckets: 16 per power of two, so that a quantile is within 1/16 (6.25%) of the truth,
+// for values from 0 to 2^42 (73 minutes in nanoseconds); larger ones count in the last bucket.
+class Histogram {
+ public:
+  static constexpr int kSubBits = 4;
+  static constexpr int kBuckets = (42 - kSubBits + 1) << kSubBits;
+
+  void Record(uint64_t value) {
+    buckets_[Index(value)].fetch_add(1, std::memory_order_relaxed);
+    sum_.fetch_add(value, std::memory_order_relaxed);
+  }
+  // A copy that can be added to, subtracted from (for rates over a window) and asked for quantiles.
+  struct Snapshot {
+    std::vector<uint64_t> buckets;
+    uint64_t count = 0, sum = 0;
+    // The upper edge of the bucket that holds quantile q in [0, 1]; 0 when empty.
+    uint64_t Quantile(double q) const;
+  };
+  Snapshot snapshot() const;
+
+  static int Index(uint64_t value);
+  static uint64_t UpperEdge(int index);
+
+ private:
+  std::array<std::atomic<uint64_t>, kBuckets> buckets_{};
+  std::atomic<uint64_t> sum_{0};
+};
+
+}  // namespace skysail::telemetry
+
+#endif  // SKYSAIL_TELEMETRY_HISTOGRAM_H_
