@@ -60,16 +60,23 @@ class BuildExt(build_ext):
         shutil.copy2(CMAKE_BUILD / destination.name, destination)
 
 
-def codec() -> list[Extension]:
-    """The Cython tensor codec."""
-    extension = Extension(
+def extensions() -> list[Extension]:
+    """Both parts; none when only the Python packages are to be installed (scripts/setup builds the parts itself)."""
+    if os.environ.get("SKYSAIL_WITHOUT_EXTENSIONS"):
+        return []
+    codec = Extension(
         "skysail.native.codec",
         ["native/codec.pyx"],
         include_dirs=[numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O2", "-g1"],
     )
-    return cythonize([extension], build_dir="build/cython", language_level=3, quiet=True)
+    parts: list[Extension] = []
+    if any((ROOT / "native" / "bindings").glob("*.cc")):
+        parts.append(CMakeExtension("skysail.native._core", "_core"))
+    if (ROOT / "native" / "codec.pyx").exists():
+        parts += cythonize([codec], build_dir="build/cython", language_level=3, quiet=True)
+    return parts
 
 
 setup(
@@ -77,10 +84,7 @@ setup(
     packages=find_packages("src"),
     package_data={"": ["*.pyi", "py.typed"]},
     include_package_data=False,
-    ext_modules=[
-        CMakeExtension("skysail.native._core", "_core"),
-        *(codec() if (ROOT / "native" / "codec.pyx").exists() else []),
-    ],
+    ext_modules=extensions(),
     cmdclass={"build_ext": BuildExt},
     zip_safe=False,
 )
