@@ -1,10 +1,10 @@
 """Build the two compiled parts of Skysail; everything declarative is in pyproject.toml.
 
-* ``skysail.native._core``: the C++ core and its pybind11 bindings, built by CMake from ``native/CMakeLists.txt``.
+* ``skysail.native._core``: the C++ core and its pybind11 bindings, built by CMake from ``native/``.
 * ``skysail.native.codec``: Cython, from ``native/codec.pyx``.
 
-``src/skysail`` holds one symbolic link per top-level folder, so packages are found, and extensions are left in place,
-through the links.
+``src/skysail`` holds one symbolic link per top-level folder, so packages are found, and extensions are left in
+place, through the links.
 """
 
 from __future__ import annotations
@@ -54,14 +54,16 @@ class BuildExt(build_ext):
         ]
         jobs = os.environ.get("SKYSAIL_BUILD_JOBS", str(len(os.sched_getaffinity(0))))
         subprocess.run(configure, check=True)
-        subprocess.run(["cmake", "--build", str(CMAKE_BUILD), "--target", ext.target, f"-j{jobs}"], check=True)
+        subprocess.run(
+            ["cmake", "--build", str(CMAKE_BUILD), "--target", ext.target, f"-j{jobs}"], check=True
+        )
         destination = Path(self.get_ext_fullpath(ext.name))
         destination.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(CMAKE_BUILD / destination.name, destination)
 
 
 def extensions() -> list[Extension]:
-    """Both parts; none when only the Python packages are to be installed (scripts/setup builds the parts itself)."""
+    """Both parts; none when scripts/setup, which builds them itself, installs the Python packages."""
     if os.environ.get("SKYSAIL_WITHOUT_EXTENSIONS"):
         return []
     codec = Extension(
