@@ -3,8 +3,8 @@
 * ``skysail.native._core``: the C++ core and its pybind11 bindings, built by CMake from ``native/``.
 * ``skysail.native.codec``: Cython, from ``native/codec.pyx``.
 
-``src/skysail`` holds one symbolic link per top-level folder, so packages are found, and extensions are left in
-place, through the links.
+``src/skysail`` holds one symbolic link per top-level folder, so packages are found, and extensions are left
+in place, through the links.
 """
 
 from __future__ import annotations
