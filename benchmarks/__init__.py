@@ -1,0 +1,1 @@
+"""Ratios against other servers, from interleaved runs: ``python -m benchmarks``."""
