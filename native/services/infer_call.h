@@ -12,12 +12,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/slice.h"
 #include "base/status.h"
 #include "net/event_loop.h"
 #include "oip/message.h"
+#include "services/report.h"
 
 namespace skysail::services {
 
@@ -27,8 +29,8 @@ struct TraceContext {
   std::string tracestate;
 };
 
-// 128 bits: milliseconds since the epoch (48), hash of the application (24), hash of the context (24), random (32); zero when
-// not minted yet. Text form: 32 hexadecimal digits.
+// 128 bits: milliseconds since the epoch (48), hash of the application (24), hash of the context
+// (24), random (32); zero when not minted yet. See prediction_id.h.
 using PredictionId = std::array<uint8_t, 16>;
 
 // What a caller asked, and what the services have decided about it so far.
@@ -42,6 +44,7 @@ struct InferRequest {
   std::string_view version;        // chosen by the selector; or pinned by an inner caller
   std::string_view context;        // for whom; may be empty
   PredictionId prediction{};
+  int64_t rows = 1;              // leading dimension, once checked against a signature
   std::shared_ptr<const void> keep_alive;
 };
 
@@ -59,7 +62,7 @@ struct InferResponse {
   bool is_default = false;      // the application's default output, not a model's
   std::string reason;           // why the default; empty otherwise
   bool unprocessed = false;     // failed, and certainly no model saw it: safe to send elsewhere
-  TimeNs retry_after = 0;       // with ResourceExhausted or Unavailable: when trying again may help; 0: unknown
+  TimeNs retry_after = 0;       // with an error: when trying again may help; 0: unknown
 
   static InferResponse Error(Status status) {
     InferResponse response;
@@ -136,6 +139,9 @@ class InferCall {
     auto completion = std::move(completion_);
     completion->Done(std::move(response));
   }
+  // The request, for a holder that works on after the caller has left. The call may only be finished
+  // afterwards.
+  std::unique_ptr<InferRequest> TakeRequest() { return std::move(request_); }
   // A layer that wants to see the answer puts itself in between: takes the completion out and sets
   // its own, which calls the old one.
   std::unique_ptr<InferCompletion> ReplaceCompletion(std::unique_ptr<InferCompletion> completion) {
@@ -155,6 +161,8 @@ class InferService {
  public:
   virtual ~InferService() = default;
   virtual void Infer(InferCall call) = 0;
+  // What it has counted so far, units in the names. Any thread.
+  virtual Report Stats() const { return {}; }
 };
 
 }  // namespace skysail::services

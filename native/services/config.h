@@ -1,0 +1,58 @@
+// What the control plane publishes to the services: plain values, whole sets, omission removes.
+#ifndef SKYSAIL_SERVICES_CONFIG_H_
+#define SKYSAIL_SERVICES_CONFIG_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/slice.h"
+#include "oip/signature.h"
+
+namespace skysail::services {
+
+// A public name that clients call.
+struct Application {
+  std::string name;
+  TimeNs objective = kSecond;               // by when an answer is owed
+  std::optional<oip::Signature> signature;  // nothing: requests are not checked here
+  std::vector<std::string> models;          // candidates, most preferred first
+  // An encoded ModelInferResponse that holds the outputs of one row (repeated for each row asked);
+  // nothing: failures are told as such.
+  std::optional<Slice> default_output;
+};
+
+// How the traffic of a model is split over its versions.
+struct Route {
+  std::string model;
+  std::vector<std::pair<std::string, double>> versions;  // weights >= 0, at least one > 0
+  std::string salt;                                      // another salt deals contexts out anew
+};
+
+// A peer: `id` is stable for the life of one process.
+struct Endpoint {
+  std::string id;
+  std::string address;
+};
+
+// What a batcher serves: one (model, version) and its replicas.
+struct ServedVersion {
+  std::string model;
+  std::string version;
+  std::string digest;  // of the artefact; another digest is another cache space
+  std::optional<oip::Signature> signature;
+  TimeNs objective = kSecond;  // the strictest among the model's applications
+  std::vector<Endpoint> replicas;
+  bool cache = true;
+  TimeNs cache_ttl = 0;  // 0: no expiry
+  size_t cache_quota_bytes = 0;  // 0: the capacity of the cache
+  int64_t max_batch_rows = 1024;
+};
+
+}  // namespace skysail::services
+
+#endif  // SKYSAIL_SERVICES_CONFIG_H_
