@@ -1,0 +1,1 @@
+"""The models that both sides of a row serve."""
