@@ -31,6 +31,13 @@ struct ParameterView {
 // reaches a model.
 inline constexpr std::string_view kReservedPrefix = "skysail.";
 
+// The entry of that name, or null. A name that occurs twice: the last one counts, as in every map.
+const ParameterView* FindParameter(const std::vector<ParameterView>& parameters,
+                                   std::string_view name);
+inline bool IsReserved(std::string_view name) {
+  return name.substr(0, kReservedPrefix.size()) == kReservedPrefix;
+}
+
 struct RequestedOutputView {
   std::string_view name;
   std::string_view parameters;  // the encoded map entries
@@ -39,13 +46,13 @@ struct RequestedOutputView {
 struct RequestView {
   std::string_view message;  // all of it
   std::string_view model_name, model_version, id;
-  std::vector<ParameterView> parameters;  // reserved ones included
+  std::vector<ParameterView> parameters;  // reserved ones and repeated names included, in order
   std::vector<TensorView> inputs;         // raw contents already matched to their inputs
   std::vector<RequestedOutputView> outputs;
   // What the model may see and what the prediction cache compares: the encoded fields 4-7 without
   // reserved parameters, in order of appearance, as spans of `message`. Adjacent ones are joined.
   std::vector<std::string_view> visible;
-  size_t raw_contents = 0;                // number of raw_input_contents
+  std::vector<std::string_view> raw_contents;  // raw_input_contents, in order
 
   void Clear();  // keeps capacity, so that a view can be used again without allocating
 };
@@ -53,11 +60,13 @@ struct RequestView {
 // Parses all of a request. InvalidArgument for anything that is not a well-formed message (a
 // truncated field, wrong wire type, invalid UTF-8 in a name, a rank beyond kMaxRank), for raw
 // contents whose number is neither 0 nor the number of inputs, and for an input that has typed and
-// raw contents; the message names the field or tensor. Does not judge shapes or sizes (see
-// signature.h).
+// raw contents; the message names the field or tensor. Refused too, although protobuf would merge
+// them: contents given twice for a tensor, and parameters of one tensor that are not adjacent; no
+// writer of the protocol does either. Does not judge shapes or sizes (see signature.h).
 Status ParseRequest(std::string_view message, RequestView* view);
 
-// The top-level fields only (names, version, id, parameters): what a router needs.
+// The top-level fields only (names, version, id, parameters, visible): what a router needs. Fills no
+// inputs, outputs or raw_contents and does not look into them.
 Status ParseRequestHead(std::string_view message, RequestView* view);
 
 struct ResponseView {
@@ -67,7 +76,7 @@ struct ResponseView {
   std::vector<TensorView> outputs;
   // The encoded fields 5 and 6 and the parameters that are not reserved, as spans of `message`.
   std::vector<std::string_view> visible;
-  size_t raw_contents = 0;
+  std::vector<std::string_view> raw_contents;  // raw_output_contents, in order
 
   void Clear();
 };
