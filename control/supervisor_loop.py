@@ -1,0 +1,156 @@
+"""Carries out what `supervisor.decide` decides: starts, signals, watches and restarts processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from skysail.control.launcher import Launcher, Process, Unit
+from skysail.control.supervisor import BackOff, Observed, decide, ended
+
+__all__ = ["Supervisor"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Held:
+    state: Observed
+    process: Process | None
+
+
+class Supervisor:
+    """Keeps the processes as `desired` says they should be.
+
+    Runs on one asyncio loop and is not thread-safe. `step` may also be called by hand.
+    """
+
+    def __init__(
+        self,
+        launcher: Launcher,
+        desired: Callable[[], Iterable[Unit]],
+        *,
+        back_off: BackOff | None = None,
+        grace_s: float = 15.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._launcher = launcher
+        self._desired = desired
+        self._back_off = back_off or BackOff()
+        self._grace_s = grace_s
+        self._clock = clock
+        self._held: dict[str, _Held] = {}
+        self._changed = asyncio.Event()
+        self._target: Callable[[], Iterable[Unit]] = desired
+
+    def adopt(self) -> int:
+        """Takes over what an earlier supervisor left running; how many processes that were."""
+        found = list(self._launcher.adopt())
+        for process in found:
+            self._hold(process)
+        return len(found)
+
+    def running(self) -> dict[str, Process]:
+        """The processes that live, by unit name."""
+        return {name: held.process for name, held in self._held.items() if held.process is not None}
+
+    def failures(self, name: str) -> int:
+        """How often in a row a unit has died."""
+        return self._held[name].state.failures if name in self._held else 0
+
+    def wake(self) -> None:
+        """Says that what is desired may have changed."""
+        self._changed.set()
+
+    def step(self) -> float | None:
+        """Takes one step; when to take the next one (monotonic) if nothing happens before."""
+        for name, held in self._held.items():
+            if held.process is not None and not held.process.alive():
+                self._note_end(name, held)
+        decision = decide(
+            self._target(),
+            {name: held.state for name, held in self._held.items()},
+            now_s=self._clock(),
+            grace_s=self._grace_s,
+        )
+        for name in decision.forget:
+            del self._held[name]
+        for name in (*decision.stop, *decision.kill):
+            self._signal(name, kill=name in decision.kill)
+        for unit in decision.start:
+            self._start(unit)
+        return decision.ask_again_s
+
+    async def run(self) -> None:
+        """Steps whenever something has happened, until cancelled; leaves the processes as they are."""
+        while True:
+            self._changed.clear()
+            again = self.step()
+            timeout = None if again is None else max(0.01, again - self._clock())
+            try:
+                await asyncio.wait_for(self._changed.wait(), timeout)
+            except TimeoutError:
+                continue
+
+    async def stop(self) -> None:
+        """Ends everything, the highest stage first, each stage when the one above is gone."""
+        for stage in sorted({held.state.unit.stage for held in self._held.values()}, reverse=True):
+            self._target = lambda stage=stage: [  # type: ignore[misc]
+                held.state.unit for held in self._held.values() if held.state.unit.stage < stage
+            ]
+            while any(h.process is not None and h.state.unit.stage >= stage for h in self._held.values()):
+                self._changed.clear()
+                self.step()
+                try:
+                    await asyncio.wait_for(self._changed.wait(), 0.1)
+                except TimeoutError:
+                    continue
+
+    def _start(self, unit: Unit) -> None:
+        previous = self._held.get(unit.name)
+        failures = previous.state.failures if previous is not None else 0
+        try:
+            process = self._launcher.start(unit)
+        except OSError as error:
+            log.error("cannot start %s: %s", unit.name, error)
+            state = Observed(unit, running=True, started_s=self._clock(), failures=failures)
+            self._held[unit.name] = _Held(ended(state, now_s=self._clock(), back_off=self._back_off), None)
+            return
+        log.info("started %s as process %d", unit.name, process.pid)
+        self._hold(process, failures=failures)
+
+    def _hold(self, process: Process, *, failures: int = 0) -> None:
+        state = Observed(process.unit, running=True, started_s=self._clock(), failures=failures)
+        self._held[process.unit.name] = _Held(state, process)
+        asyncio.get_running_loop().add_reader(process.pidfd, self._changed.set)
+
+    def _signal(self, name: str, *, kill: bool) -> None:
+        held = self._held[name]
+        if held.process is None:
+            return
+        log.info("%s %s (process %d)", "killing" if kill else "stopping", name, held.process.pid)
+        held.process.signal(signal.SIGKILL if kill else signal.SIGTERM)
+        if kill:
+            held.state = replace(held.state, killed=True)
+        else:
+            held.state = replace(held.state, stopping_s=self._clock())
+
+    def _note_end(self, name: str, held: _Held) -> None:
+        assert held.process is not None
+        asyncio.get_running_loop().remove_reader(held.process.pidfd)
+        status = held.process.reap()
+        held.process.close()
+        held.process = None
+        asked = held.state.stopping_s is not None
+        held.state = ended(held.state, now_s=self._clock(), back_off=self._back_off)
+        self._launcher.forget(name)
+        if asked:
+            log.info("%s ended", name)
+            return
+        wait_s = held.state.retry_s - self._clock()
+        how = f"with status {status}" if status is not None else "unasked"
+        log.warning("%s ended %s; starting it again in %.1f s", name, how, max(0.0, wait_s))
