@@ -17,6 +17,8 @@
 namespace skysail::net {
 
 class EventLoop;
+template <typename Item>
+class TimerHeap;
 
 // Called when a watched descriptor is ready; `events` are EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR.
 class IoHandler {
@@ -55,6 +57,8 @@ class Timer {
 
  private:
   friend class EventLoop;
+  template <typename Item>
+  friend class TimerHeap;
   std::function<void()> fire_;
   EventLoop* loop_ = nullptr;
   TimeNs at_ = 0;
@@ -76,6 +80,8 @@ class EventLoop {
   // Runs one turn, waiting at most `wait_ns` (for tests and for drains).
   void RunOnce(TimeNs wait_ns);
   bool InLoopThread() const;
+  // A thread is inside Run. Any thread may ask.
+  bool running() const;
 
   // Runs `task` on the loop's thread, in the order of posting.
   void Post(Task task);

@@ -1,0 +1,293 @@
+#include "net/h2_session.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "net/h2_callbacks.h"
+
+namespace skysail::net {
+namespace {
+
+constexpr size_t kReadBytes = 64 << 10;
+constexpr size_t kWriteAhead = 256 << 10;  // framed bytes that wait for the socket
+constexpr int kGather = 64;
+constexpr TimeNs kLingerTimeout = kSecond;
+constexpr uint8_t kDrainPing[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
+constexpr uint8_t kKeepalivePing[8] = {'a', 'l', 'i', 'v', 'e', 0, 0, 0};
+
+// What a loop's sessions read into; nothing of it outlives the read.
+char* ReadBuffer() {
+  thread_local std::unique_ptr<char[]> buffer(new char[kReadBytes]);
+  return buffer.get();
+}
+
+}  // namespace
+
+H2Session::H2Session(EventLoop& loop, const SessionOptions& options)
+    : loop_(loop),
+      options_(options),
+      credit_step_(options.initial_window_bytes / 8),
+      session_(NewNghttp2Session(options, this)),
+      timer_([this] { OnTimer(); }) {}
+
+H2Session::~H2Session() {
+  loop_.ForgetFlush(this);
+  nghttp2_session_del(session_);
+}
+
+const std::string& H2Session::peer() const { return stream_->peer(); }
+
+void H2Session::Start(std::unique_ptr<ByteStream> stream) {
+  stream_ = std::move(stream);
+  timer_.Set(loop_, loop_.TurnTime() + options_.setup_timeout);
+  interest_ = EPOLLIN;
+  loop_.Watch(stream_->fd(), interest_, this);
+  ContinueHandshake();
+}
+
+void H2Session::ContinueHandshake() {
+  const IoResult result = stream_->Handshake();
+  switch (result.kind) {
+    case IoResult::Kind::kDone:
+      connected_ = true;
+      last_read_ = loop_.TurnTime();
+      write_blocked_ = false;
+      RequestFlush();
+      break;
+    case IoResult::Kind::kWantWrite:
+      write_blocked_ = true;
+      break;
+    case IoResult::Kind::kWantRead:
+      write_blocked_ = false;
+      break;
+    case IoResult::Kind::kEnd:
+      return Close(Unavailable("the connection was closed while it was set up"));
+    case IoResult::Kind::kError:
+      return Close(Unavailable(std::strerror(result.error)));
+  }
+  UpdateInterest();
+}
+
+void H2Session::OnReady(uint32_t events) {
+  if (close_wanted_) return;
+  if (!connected_) return ContinueHandshake();
+  if ((events & EPOLLOUT) != 0) {
+    write_blocked_ = false;
+    RequestFlush();
+  }
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) ReadOnce();
+}
+
+void H2Session::ReadOnce() {
+  char* buffer = ReadBuffer();
+  do {
+    const IoResult result = stream_->Read(buffer, kReadBytes);
+    switch (result.kind) {
+      case IoResult::Kind::kDone:
+        if (!lingering_) Receive(buffer, result.bytes);
+        break;
+      case IoResult::Kind::kEnd:
+        return Close(Unavailable("the peer closed the connection"));
+      case IoResult::Kind::kError:
+        return Close(Unavailable(std::string("connection lost: ") + std::strerror(result.error)));
+      case IoResult::Kind::kWantRead:
+      case IoResult::Kind::kWantWrite:
+        return;
+    }
+  } while (!close_wanted_ && stream_->has_buffered_input());
+}
+
+void H2Session::Receive(const char* bytes, size_t size) {
+  OnTraffic(size, 0);
+  last_read_ = loop_.TurnTime();
+  ping_sent_ = false;
+  const ssize_t taken =
+      nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes), size);
+  if (received_ > 0) nghttp2_session_consume_connection(session_, std::exchange(received_, 0));
+  if (taken < 0) {
+    protocol_error_ = true;
+    return Close(Unavailable(std::string("the peer broke the HTTP/2 protocol: ") +
+                             nghttp2_strerror(static_cast<int>(taken))));
+  }
+  RequestFlush();
+}
+
+void H2Session::Flush() {
+  if (!close_wanted_ && connected_ && !write_blocked_) WriteOut();
+  if (close_wanted_) return FinishClose();
+  UpdateInterest();
+  CloseIfOver();
+}
+
+void H2Session::WriteOut() {
+  for (;;) {
+    const bool more = FillOutput();
+    if (close_wanted_ || output_.empty()) return;
+    iovec pieces[kGather];
+    const IoResult result = stream_->Write(pieces, output_.Gather(pieces, kGather));
+    if (result.kind == IoResult::Kind::kError) {
+      return Close(Unavailable(std::string("connection lost: ") + std::strerror(result.error)));
+    }
+    if (result.kind != IoResult::Kind::kDone) {
+      write_blocked_ = true;
+      return;
+    }
+    OnTraffic(0, result.bytes);
+    output_.Consume(result.bytes);
+    if (!more && output_.empty()) return;
+  }
+}
+
+// Frames what there is, up to kWriteAhead; false when nothing was left to frame.
+bool H2Session::FillOutput() {
+  while (output_.size() < kWriteAhead) {
+    const uint8_t* bytes = nullptr;
+    const ssize_t n = nghttp2_session_mem_send(session_, &bytes);
+    if (n < 0) {
+      Close(Internal(std::string("HTTP/2 framing failed: ") +
+                     nghttp2_strerror(static_cast<int>(n))));
+      return false;
+    }
+    if (n > 0) {
+      output_.Copy(bytes, static_cast<size_t>(n));
+      continue;
+    }
+    if (drained_.empty()) return false;
+    ReportDrained();
+    if (close_wanted_) return false;
+  }
+  return true;
+}
+
+void H2Session::ReportDrained() {
+  std::vector<int32_t> drained;
+  drained.swap(drained_);
+  for (const int32_t id : drained) {
+    RpcStream* stream = Find(id);
+    if (stream != nullptr && stream->unsent() == 0 && !stream->drain_reported_) {
+      stream->drain_reported_ = true;
+      stream->OnDrained();
+    }
+    if (close_wanted_) return;
+  }
+}
+
+void H2Session::UpdateInterest() {
+  if (close_wanted_) return;
+  // A peer that takes nothing gets no more work done for it.
+  const bool choked = write_blocked_ && connected_ &&
+                      (unsent_ + output_.size() > options_.max_unsent_bytes ||
+                       nghttp2_session_get_outbound_queue_size(session_) > 10'000);
+  const uint32_t wanted = (choked ? 0u : uint32_t{EPOLLIN}) | (write_blocked_ ? uint32_t{EPOLLOUT} : 0u);
+  if (wanted == interest_) return;
+  interest_ = wanted;
+  loop_.Rewatch(stream_->fd(), interest_, this);
+}
+
+// A session that neither side can use any more: after GOAWAY and the last stream, or an error.
+void H2Session::CloseIfOver() {
+  if (lingering_ || !connected_ || !output_.empty()) return;
+  if (nghttp2_session_want_read(session_) != 0 || nghttp2_session_want_write(session_) != 0) return;
+  Linger();
+}
+
+// Closing a socket with unread input makes the kernel reset it, and the peer may then lose what we
+// sent last. So: say that we are done, and read until the peer has closed.
+void H2Session::Linger() {
+  lingering_ = true;
+  stream_->ShutdownWrite();
+  timer_.Set(loop_, loop_.TurnTime() + kLingerTimeout);
+}
+
+void H2Session::Close(Status why) {
+  if (close_wanted_) return;
+  close_wanted_ = true;
+  close_reason_ = std::move(why);
+  RequestFlush();  // streams may be in the middle of a call to their handlers
+}
+
+void H2Session::FinishClose() {
+  closed_ = true;
+  timer_.Cancel();
+  if (stream_ != nullptr) loop_.Unwatch(stream_->fd());
+  while (streams_ != nullptr) {
+    RpcStream* stream = streams_;
+    Detach(stream);
+    stream->OnGone(NGHTTP2_INTERNAL_ERROR, &close_reason_);
+  }
+  OnClosed(close_reason_, protocol_error_);
+  OnFinished();
+}
+
+void H2Session::Drain() {
+  if (draining_ || close_wanted_) return;
+  draining_ = true;
+  if (!ready_) {  // nothing was promised yet
+    nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
+  } else {
+    // The peer may have calls on the way that it believes welcome: it is first told to stop, and
+    // the last stream is named when its answer to a PING shows that it has heard.
+    nghttp2_submit_shutdown_notice(session_);
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kDrainPing);
+  }
+  RequestFlush();
+}
+
+void H2Session::OnPingAck(const uint8_t* opaque) {
+  if (!draining_ || std::memcmp(opaque, kDrainPing, sizeof(kDrainPing)) != 0) return;
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+}
+
+void H2Session::Attach(RpcStream* stream, int32_t id) {
+  stream->session_ = this;
+  stream->id_ = id;
+  stream->previous_ = nullptr;
+  stream->next_ = streams_;
+  if (streams_ != nullptr) streams_->previous_ = stream;
+  streams_ = stream;
+  current_ = stream;
+  if (++open_streams_ == 1 && ready_) ArmKeepalive();
+}
+
+void H2Session::Detach(RpcStream* stream) {
+  if (stream->previous_ != nullptr) {
+    stream->previous_->next_ = stream->next_;
+  } else {
+    streams_ = stream->next_;
+  }
+  if (stream->next_ != nullptr) stream->next_->previous_ = stream->previous_;
+  if (current_ == stream) current_ = nullptr;
+  unsent_ -= stream->unsent();
+  stream->session_ = nullptr;
+  --open_streams_;
+}
+
+void H2Session::OnTimer() {
+  if (lingering_) return Close(Unavailable("the connection was closed after GOAWAY"));
+  if (!ready_) {
+    return Close(Unavailable(connected_ ? "the peer sent no HTTP/2 settings in time"
+                                        : "the connection was not set up in time"));
+  }
+  if (options_.keepalive_interval == 0) return;
+  if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
+  if (ping_sent_) return Close(Unavailable("the peer did not answer a keep-alive PING"));
+  if (loop_.TurnTime() - last_read_ < options_.keepalive_interval) return ArmKeepalive();
+  ping_sent_ = true;
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kKeepalivePing);
+  RequestFlush();
+  timer_.Set(loop_, loop_.TurnTime() + options_.keepalive_timeout);
+}
+
+void H2Session::ArmKeepalive() {
+  if (options_.keepalive_interval == 0 || lingering_ || ping_sent_) return;
+  if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
+  if (!timer_.armed()) timer_.Set(loop_, std::max(last_read_, loop_.TurnTime() -
+      options_.keepalive_interval / 2) + options_.keepalive_interval);
+}
+
+}  // namespace skysail::net

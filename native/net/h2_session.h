@@ -1,0 +1,153 @@
+// An HTTP/2 connection (either role) over a ByteStream: reads, frames and writes for RpcStreams.
+//
+// One read per readiness; everything that its bytes caused leaves in one gathered write at the end
+// of the turn. When the peer does not take our bytes, reading from it stops at a bound. Owned by
+// its event loop: after Close the streams are told, and OnFinished is called from the loop (never
+// from inside another call), where the owner deletes the session. Loop thread only.
+#ifndef SKYSAIL_NET_H2_SESSION_H_
+#define SKYSAIL_NET_H2_SESSION_H_
+
+#include <nghttp2/nghttp2.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "net/byte_stream.h"
+#include "net/event_loop.h"
+#include "net/output_buffer.h"
+#include "net/rpc_stream.h"
+
+namespace skysail::net {
+
+struct SessionOptions {
+  bool server = false;
+  uint32_t max_concurrent_streams = 1024;  // that the peer may open
+  uint32_t initial_window_bytes = uint32_t{1} << 20;
+  uint32_t connection_window_bytes = uint32_t{8} << 20;
+  size_t max_metadata_bytes = 64 << 10;
+  // Unsent answers beyond which nothing more is read from a peer that does not take them.
+  size_t max_unsent_bytes = size_t{16} << 20;
+  TimeNs setup_timeout = 10 * kSecond;  // until the peer's SETTINGS
+  TimeNs keepalive_interval = 0;        // 0 is off
+  TimeNs keepalive_timeout = 20 * kSecond;
+  bool keepalive_without_calls = true;
+};
+
+
+class H2Session : private IoHandler, private Flushable {
+ public:
+  ~H2Session();  // not virtual: derived classes are final and delete themselves
+  H2Session(const H2Session&) = delete;
+  H2Session& operator=(const H2Session&) = delete;
+
+  EventLoop& loop() const { return loop_; }
+  const std::string& peer() const;
+  size_t open_streams() const { return open_streams_; }
+  bool closed() const { return close_wanted_; }
+
+  // Ends the connection at the end of this turn; streams still open learn `why`.
+  void Close(Status why);
+  // Two-step GOAWAY: no new calls, calls in flight are answered, then the connection closes.
+  void Drain();
+  bool draining() const { return draining_; }
+
+  // Submissions by streams.
+  void SubmitResponse(RpcStream* stream, const nghttp2_nv* headers, size_t count, bool with_body);
+  void SubmitTrailers(RpcStream* stream, const nghttp2_nv* headers, size_t count);
+  // Opens a stream; false when the session can open no more.
+  bool SubmitRequest(RpcStream* stream, const nghttp2_nv* headers, size_t count);
+  void Reset(RpcStream* stream, uint32_t error_code);
+  void RequestFlush() { loop_.FlushAtEndOfTurn(this); }
+
+ protected:
+  H2Session(EventLoop& loop, const SessionOptions& options);
+  // Begins with `stream`, which may still have to connect.
+  void Start(std::unique_ptr<ByteStream> stream);
+
+  // Server: the object of a stream that the peer opened; null refuses it.
+  virtual RpcStream* NewStream(int32_t id) = 0;
+  virtual void OnEstablished() = 0;  // the peer's SETTINGS have come
+  virtual void OnGoaway() = 0;  // the peer takes no new streams
+  virtual void OnStreamGone() = 0;
+  virtual void OnTraffic(size_t read, size_t written) = 0;
+  virtual void OnClosed(const Status& why, bool protocol_error) = 0;
+  virtual void OnFinished() = 0;  // delete the session now
+
+  template <typename F>
+  void ForEachStream(F visit) {
+    for (RpcStream* stream = streams_; stream != nullptr;) {
+      RpcStream* next = stream->next_;
+      visit(stream);
+      stream = next;
+    }
+  }
+
+ private:
+  friend class RpcStream;
+  friend struct SessionCallbacks;
+
+  // For RpcStream.
+  void AddUnsent(size_t bytes) { unsent_ += bytes; }
+  void RemoveUnsent(size_t bytes) { unsent_ -= bytes; }
+  void ResumeData(RpcStream* stream);
+  size_t credit_step() const { return credit_step_; }
+  void ReturnCredit(int32_t stream_id, size_t bytes);
+
+  void OnReady(uint32_t events) override;
+  void Flush() override;
+  void ContinueHandshake();
+  void ReadOnce();
+  void Receive(const char* bytes, size_t size);
+  void WriteOut();
+  bool FillOutput();
+  void ReportDrained();
+  void UpdateInterest();
+  void CloseIfOver();
+  void Linger();
+  void FinishClose();
+  void Attach(RpcStream* stream, int32_t id);
+  void Detach(RpcStream* stream);
+  RpcStream* Find(int32_t id);
+  void Established();
+  void OnTimer();
+  void ArmKeepalive();
+  void OnPingAck(const uint8_t* opaque);
+
+  // Constant after construction.
+  EventLoop& loop_;
+  const SessionOptions options_;
+  const size_t credit_step_;
+  nghttp2_session* session_ = nullptr;
+
+  std::unique_ptr<ByteStream> stream_;
+  RpcStream* streams_ = nullptr;  // intrusive list
+  RpcStream* current_ = nullptr;  // the one looked up last
+  size_t open_streams_ = 0;
+  OutputBuffer output_;
+  size_t unsent_ = 0;  // in the streams' queues
+  std::vector<int32_t> drained_;
+  size_t received_ = 0;  // of the connection window, in this turn
+  uint32_t interest_ = 0;
+  bool connected_ = false;
+  bool ready_ = false;
+  bool write_blocked_ = false;
+  bool draining_ = false;
+  bool lingering_ = false;
+  bool close_wanted_ = false;  // done at the end of the turn
+  bool closed_ = false;
+  bool protocol_error_ = false;
+  Status close_reason_;
+  Timer timer_;  // set-up timeout, then keep-alive, then linger
+  bool ping_sent_ = false;
+  TimeNs last_read_ = 0;
+};
+
+}  // namespace skysail::net
+
+#endif  // SKYSAIL_NET_H2_SESSION_H_
