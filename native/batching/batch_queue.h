@@ -11,27 +11,34 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "batching/slot_heap.h"
 
 namespace skysail::batching {
 
+struct QueueGroup;
+
 // What the queue knows of an entry. Embed it (inherit) in the thing that waits; the queue does not
-// own entries, and an entry is in at most one queue. Removal is O(log n), so a caller that leaves takes only itself.
+// own entries, and an entry is in at most one queue. The first three fields do not change while it is
+// queued. Removal is O(log n), so a caller that leaves takes only itself.
 class QueueEntry {
  public:
   TimeNs deadline = kNever;
   TimeNs enqueued = 0;
-  int64_t rows = 1;
-  bool queued() const { return slot_ != kNotQueued; }
+  int64_t rows = 1;  // >= 1
+  bool queued() const { return slot_ != kNoSlot; }
 
  protected:
   ~QueueEntry() = default;
 
  private:
   friend class BatchQueue;
-  static constexpr size_t kNotQueued = SIZE_MAX;
-  size_t slot_ = kNotQueued;
-  void* group_ = nullptr;
+  friend struct QueueGroup;
+  friend struct EntryOrder;
+  size_t slot_ = kNoSlot;
+  QueueGroup* group_ = nullptr;
   uint64_t sequence_ = 0;  // first come, first served among equal deadlines
+  QueueEntry* older_ = nullptr;    // of the group, in order of arrival
+  QueueEntry* younger_ = nullptr;
 };
 
 struct QueueOptions {
@@ -50,14 +57,17 @@ class BatchQueue {
 
   // Takes the next batch: the group whose first deadline is earliest, its entries in order of
   // deadline while their rows fit `limit`. An entry with more rows than `limit` goes alone. Entries
-  // never split. Entries whose deadline is before `now` + `needed` are put into `expired` instead.
+  // never split. Entries of any group whose deadline is before `now` + `needed` are put into `expired`
+  // instead, so the batch is empty only when the queue is. Appends to both. O(log n) per entry taken.
   void Take(int64_t limit, TimeNs now, TimeNs needed, std::vector<QueueEntry*>* batch,
             std::vector<QueueEntry*>* expired);
   // All entries of every group with a deadline at or before `now`.
   void TakeExpired(TimeNs now, std::vector<QueueEntry*>* expired);
   TimeNs NextDeadline() const;     // kNever when empty
   TimeNs OldestEnqueued() const;   // of the group that Take would serve; kNever when empty
-  int64_t NextBatchRows(int64_t limit) const;  // rows that Take(limit) would give now; O(limit)
+  // Rows that Take(limit) would give now if nothing expired. O(1) when all entries of the group have
+  // one row or all of them fit, O(limit log limit) else.
+  int64_t NextBatchRows(int64_t limit) const;
 
   size_t entries() const;
   int64_t rows() const;

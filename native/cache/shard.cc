@@ -1,0 +1,141 @@
+#include "cache/shard.h"
+
+#include <new>
+
+namespace skysail::cache {
+namespace {
+
+Entry** NewTable(size_t buckets) {
+  // Zeroed pages that the system supplies as they are touched: a large table costs an empty cache nothing.
+  void* table = std::calloc(buckets, sizeof(Entry*));
+  if (table == nullptr) throw std::bad_alloc();
+  return static_cast<Entry**>(table);
+}
+
+size_t ChargeOf(const Entry& entry) {
+  return PredictionCache::Charge(entry.key_size, entry.value_size);
+}
+
+}  // namespace
+
+Departed::~Departed() {
+  while (first_ != nullptr) {
+    Entry* next = first_->chain;
+    first_->space->Unref();
+    first_->Unref();
+    first_ = next;
+  }
+}
+
+Shard::Shard(size_t index, size_t buckets, Budget* budget)
+    : index_(index), mask_(buckets - 1), budget_(budget), table_(NewTable(buckets)) {}
+
+Shard::~Shard() {
+  Departed departed;
+  while (!recent_.empty()) Remove(Entry::OfRecent(recent_.next), &departed);
+}
+
+SpaceState* Shard::FindSpace(Space id) const {
+  size_t slot = SpaceSlot(id);
+  SpaceState* space = slot < spaces_.size() ? spaces_[slot] : nullptr;
+  return space != nullptr && space->id == id ? space : nullptr;
+}
+
+void Shard::SetSpace(size_t slot, SpaceState* space) {
+  if (slot >= spaces_.size()) spaces_.resize(slot + 1);
+  spaces_[slot] = space;
+}
+
+void Shard::DropSpace(size_t slot) {
+  SpaceInShard& mine = part(spaces_[slot]);
+  stats_.erased += mine.stats.entries;
+  garbage_.TakeAll(&mine.peers);
+  spaces_[slot] = nullptr;
+}
+
+Entry* Shard::Find(SpaceState* space, uint64_t bucket_hash, const PredictionCache::Key& key) {
+  Entry* entry = *Bucket(bucket_hash);
+  while (entry != nullptr &&
+         (entry->hash != key.hash || entry->space != space || entry->key() != key.bytes)) {
+    entry = entry->chain;
+  }
+  return entry;
+}
+
+void Shard::Touch(Entry* entry) {
+  if (recent_.next != &entry->recent) {
+    Link::Detach(&entry->recent);
+    recent_.PushFront(&entry->recent);
+  }
+  Link& peers = part(entry->space).peers;
+  if (peers.next != &entry->peers) {
+    Link::Detach(&entry->peers);
+    peers.PushFront(&entry->peers);
+  }
+}
+
+void Shard::Add(Entry* entry, uint64_t bucket_hash) {
+  Entry** bucket = Bucket(bucket_hash);
+  entry->bucket_hash = bucket_hash;
+  entry->chain = *bucket;
+  *bucket = entry;
+  SpaceInShard& mine = part(entry->space);
+  recent_.PushFront(&entry->recent);
+  mine.peers.PushFront(&entry->peers);
+
+  size_t charge = ChargeOf(*entry);
+  for (CacheStats* stats : {&stats_, &mine.stats}) {
+    ++stats->inserts;
+    ++stats->entries;
+    stats->bytes += charge;
+  }
+  entry->space->bytes.fetch_add(charge, std::memory_order_relaxed);
+  budget_->used.fetch_add(charge, std::memory_order_relaxed);
+}
+
+void Shard::Remove(Entry* entry, Departed* departed) {
+  Entry** at = Bucket(entry->bucket_hash);
+  while (*at != entry) at = &(*at)->chain;
+  *at = entry->chain;
+  Link::Detach(&entry->recent);
+  Link::Detach(&entry->peers);
+
+  size_t charge = ChargeOf(*entry);
+  for (CacheStats* stats : {&stats_, &part(entry->space).stats}) {
+    --stats->entries;
+    stats->bytes -= charge;
+  }
+  entry->space->bytes.fetch_sub(charge, std::memory_order_relaxed);
+  budget_->used.fetch_sub(charge, std::memory_order_relaxed);
+  departed->Add(entry);
+}
+
+bool Shard::MakeRoom(SpaceState* space, const Entry* keep, Departed* departed) {
+  while (space->OverQuota()) {
+    Link& peers = part(space).peers;
+    if (peers.empty() || Entry::OfPeers(peers.previous) == keep) break;
+    Evict(Entry::OfPeers(peers.previous), departed);
+  }
+  while (budget_->Over()) {
+    if (Reclaim(1, departed) == 1) continue;
+    if (recent_.empty() || Entry::OfRecent(recent_.previous) == keep) break;
+    Evict(Entry::OfRecent(recent_.previous), departed);
+  }
+  return !space->OverQuota() && !budget_->Over();
+}
+
+void Shard::Evict(Entry* entry, Departed* departed) {
+  ++stats_.evictions;
+  ++part(entry->space).stats.evictions;
+  Remove(entry, departed);
+}
+
+size_t Shard::Reclaim(size_t max_entries, Departed* departed) {
+  size_t freed = 0;
+  for (; freed < max_entries && !garbage_.empty(); ++freed) {
+    Remove(Entry::OfPeers(garbage_.previous), departed);
+  }
+  return freed;
+}
+
+}  // namespace skysail::cache

@@ -1,0 +1,115 @@
+// One shard of the prediction cache: a hash table with exact LRU order, for the cache's Impl alone.
+//
+// Callers hold `mu` for every method. Nothing is freed under the lock: entries that leave are chained
+// onto a Departed list, whose destructor frees them; declare it before the lock is taken.
+#ifndef SKYSAIL_CACHE_SHARD_H_
+#define SKYSAIL_CACHE_SHARD_H_
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "cache/entry.h"
+#include "cache/prediction_cache.h"
+
+namespace skysail::cache {
+
+// A space's part in one shard. On a cache line of its own: shards are locked separately.
+struct alignas(64) SpaceInShard {
+  Link peers;        // most recently used first
+  CacheStats stats;  // its own lookups, hits, ..., entries and bytes
+};
+
+// Kept by the registry and by every entry; the last one to let go deletes it.
+struct SpaceState {
+  SpaceState(Space id, size_t quota, size_t shards) : id(id), quota(quota), in_shard(shards) {}
+  void Ref() { references.fetch_add(1, std::memory_order_relaxed); }
+  void Unref() {
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+  }
+  bool OverQuota() const { return quota != 0 && bytes.load(std::memory_order_relaxed) > quota; }
+
+  const Space id;
+  const size_t quota;  // 0: none
+  std::atomic<size_t> bytes{0};
+  std::atomic<size_t> references{1};
+  std::vector<SpaceInShard> in_shard;  // [i] guarded by shard i's lock
+};
+
+// The bytes of the whole cache against its capacity.
+struct Budget {
+  bool Over() const { return used.load(std::memory_order_relaxed) > capacity; }
+  const size_t capacity;
+  std::atomic<size_t> used{0};
+};
+
+class Departed {
+ public:
+  Departed() = default;
+  Departed(const Departed&) = delete;
+  Departed& operator=(const Departed&) = delete;
+  ~Departed();
+  void Add(Entry* entry) {
+    entry->chain = first_;
+    first_ = entry;
+  }
+
+ private:
+  Entry* first_ = nullptr;
+};
+
+class Shard {
+ public:
+  // `buckets` is a power of two; the table never grows.
+  Shard(size_t index, size_t buckets, Budget* budget);
+  ~Shard();  // frees its entries
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  std::mutex& mu() const { return mu_; }
+
+  // The space, or nullptr when it is unknown or was erased.
+  SpaceState* FindSpace(Space id) const;
+  void SetSpace(size_t slot, SpaceState* space);
+  // Forgets the space; its entries wait on the garbage list.
+  void DropSpace(size_t slot);
+
+  Entry* Find(SpaceState* space, uint64_t bucket_hash, const PredictionCache::Key& key);
+  void Touch(Entry* entry);  // now the most recently used
+  void Add(Entry* entry, uint64_t bucket_hash);
+  void Remove(Entry* entry, Departed* departed);
+  // Evicts until the budget and the quota of `space` hold, sparing `keep` (may be null); what erased
+  // spaces left goes first. False when there is too little here to evict.
+  bool MakeRoom(SpaceState* space, const Entry* keep, Departed* departed);
+  size_t Reclaim(size_t max_entries, Departed* departed);
+
+  CacheStats& stats() { return stats_; }
+  const CacheStats& stats() const { return stats_; }
+  SpaceInShard& part(SpaceState* space) { return space->in_shard[index_]; }
+
+ private:
+  struct Free {
+    void operator()(Entry** table) const { std::free(table); }
+  };
+  void Evict(Entry* entry, Departed* departed);
+  Entry** Bucket(uint64_t bucket_hash) { return &table_[bucket_hash & mask_]; }
+
+  // Constant after construction.
+  const size_t index_;
+  const size_t mask_;
+  Budget* const budget_;
+  const std::unique_ptr<Entry*[], Free> table_;
+
+  mutable std::mutex mu_;
+  // Guarded by mu_.
+  Link recent_;   // every entry, most recently used first
+  Link garbage_;  // entries of erased spaces
+  std::vector<SpaceState*> spaces_;  // by slot; not owned
+  CacheStats stats_;
+};
+
+}  // namespace skysail::cache
+
+#endif  // SKYSAIL_CACHE_SHARD_H_
