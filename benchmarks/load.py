@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import processes
@@ -47,6 +47,7 @@ class Seen:
         wrong: sampled answers that were not the expected bytes.
         cpu_ms_per_call: of the server's process tree, in milliseconds a call: CPU seconds per 1,000 calls.
         client_cpu_s: the load generator's own.
+        cpu_ms_by_role: ``cpu_ms_per_call`` of the processes whose roles were asked for.
     """
 
     rate: float
@@ -59,6 +60,7 @@ class Seen:
     wrong: int
     cpu_ms_per_call: float
     client_cpu_s: float
+    cpu_ms_by_role: dict[str, float] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
@@ -76,13 +78,21 @@ def _command(target: str, load: Load) -> list[str]:
     ]
 
 
-def run(target: str, load: Load, *, pids: Sequence[int]) -> Seen:
+def run(target: str, load: Load, *, pids: Sequence[int], roles: Mapping[int, str] | None = None) -> Seen:
     """Loads ``target`` and accounts the CPU time of the process trees that begin at ``pids``.
+
+    Args:
+        target: ``host:port``.
+        load: what to send.
+        pids: roots of the server's process trees.
+        roles: processes to account apart, by role.
 
     Raises:
         RuntimeError: the load generator could not connect, or no call at all was answered.
     """
+    roles = roles or {}
     before = processes.cpu_seconds(_trees(pids))
+    before_role = {pid: processes.cpu_seconds([pid]) for pid in roles}
     timeout_s = load.warmup_s + load.duration_s + 60
     done = subprocess.run(
         _command(target, load), capture_output=True, text=True, timeout=timeout_s, check=False
@@ -90,6 +100,9 @@ def run(target: str, load: Load, *, pids: Sequence[int]) -> Seen:
     cpu_s = processes.cpu_seconds(_trees(pids)) - before
     if done.returncode != 0:
         raise RuntimeError(f"no answers from {target}: {(done.stderr or done.stdout).strip()[:500]}")
+    by_role: dict[str, float] = {}
+    for pid, role in roles.items():
+        by_role[role] = by_role.get(role, 0) + processes.cpu_seconds([pid]) - before_role[pid]
     report = json.loads(done.stdout)
     latency = {name: math.inf if us is None else us for name, us in report["latency_us"].items()}
     return Seen(
@@ -103,6 +116,7 @@ def run(target: str, load: Load, *, pids: Sequence[int]) -> Seen:
         wrong=report["wrong"],
         cpu_ms_per_call=1000 * cpu_s / report["all_ok"],
         client_cpu_s=report["cpu_s"],
+        cpu_ms_by_role={role: 1000 * cpu_s / report["all_ok"] for role, cpu_s in by_role.items()},
     )
 
 

@@ -60,6 +60,18 @@ def command_line(pid: int) -> list[str]:
     return [part.decode(errors="replace") for part in text.split(b"\0") if part]
 
 
+def with_environment(name: str, value: str) -> list[int]:
+    """The processes, but for zombies, that were started with this environment variable."""
+    wanted = f"{name}={value}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+    return sorted(found)
+
+
 def free_port() -> int:
     """A port that was free a moment ago, for servers that cannot be given port 0."""
     with socket.socket() as probe:

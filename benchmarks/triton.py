@@ -101,7 +101,7 @@ def _repository(models: Sequence[Model], work: Path) -> Path:
 
 
 def _python_packages() -> Path:
-    """The packages of the models inside Triton: its stub reads arrays of NumPy 1 only (2's come back empty)."""
+    """Packages for the models inside Triton, whose stub reads arrays of NumPy 1 only (2's come out empty)."""
     folder = load.BUILD.parent / "triton" / "python"
     if not folder.exists():
         half_done = folder.with_suffix(".tmp")
@@ -121,6 +121,8 @@ def _python_packages() -> Path:
 def _environment(package: Path) -> dict[str, str]:
     return {
         **os.environ,
+        "OMP_NUM_THREADS": "1",  # as Skysail's replicas: parallelism is instances
+        "OPENBLAS_NUM_THREADS": "1",
         "LD_LIBRARY_PATH": str(package.parent / "nvidia_pytriton.libs"),
         "PYTHONPATH": str(_python_packages()),
     }

@@ -7,26 +7,29 @@ artefact of the latter.
 import json
 import os
 import sys
+from typing import Any
 
 # Triton's interpreter is isolated: it does not read PYTHONPATH itself.
 sys.path[:0] = os.environ["PYTHONPATH"].split(":")
 
 import numpy as np  # noqa: E402
-import triton_python_backend_utils as pb_utils  # noqa: E402
+import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]  # noqa: E402
 
 
 class TritonPythonModel:
     """Joins the requests of a batch, predicts once, and hands each its rows."""
 
-    def initialize(self, args):
+    def initialize(self, args: dict[str, str]) -> None:
+        """Loads the model."""
         parameters = json.loads(args["model_config"])["parameters"]
-        self._model = None
+        self._model: Any = None
         if parameters["kind"]["string_value"] == "sklearn":
             import joblib
 
             self._model = joblib.load(parameters["path"]["string_value"])
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answers a batch."""
         inputs = [pb_utils.get_input_tensor_by_name(request, "x").as_numpy() for request in requests]
         batch = inputs[0] if len(inputs) == 1 else np.concatenate(inputs)
         if self._model is None:

@@ -8,8 +8,8 @@ import numpy as np
 class RowSums:
     """Sums the 16 columns of ``x`` [n, 16] into ``y`` [n, 1]."""
 
-    def load(self, path: str) -> None:
-        """Nothing to load."""
+    inputs = ("x:FP32:[-1,16]",)
+    outputs = ("y:FP32:[-1,1]",)
 
     def predict(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One vectorised sum for the whole batch."""

@@ -1,0 +1,14 @@
+"""Every number that Skysail promises, as a row: one module a subject."""
+
+from benchmarks.experiment import Experiment
+from benchmarks.rows import cache, idle, mesh, models, net
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+    *net.EXPERIMENTS,
+    *mesh.EXPERIMENTS,
+    *models.EXPERIMENTS,
+    *cache.EXPERIMENTS,
+    *idle.EXPERIMENTS,
+)
+
+__all__ = ["EXPERIMENTS"]

@@ -1,0 +1,66 @@
+"""What the prediction cache gives for repeated inputs, and what it costs for distinct ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from benchmarks import load
+from benchmarks.experiment import Experiment, Row, Sample
+from benchmarks.load import Load
+from benchmarks.rows.mesh import on_mesh
+from benchmarks.servers import Servers
+from benchmarks.stats import Goal
+
+_ZIPF = ("--zipf", "1.0", "--first", "1000")
+
+
+def _repeated(servers: Servers) -> Mapping[str, Callable[[], Sample]]:
+    fused = servers.fused
+    target, pid = servers.reference("native_server", "1")
+    what = Load(bodies=servers.trivial_bodies("cached").path, duration_s=servers.seconds, extra=_ZIPF)
+    return {
+        "fused, cached": lambda: on_mesh(fused, what),
+        "bare": lambda: Sample.of(load.run(target, what, pids=[pid])),
+    }
+
+
+def _distinct(servers: Servers) -> Mapping[str, Callable[[], Sample]]:
+    fused = servers.fused
+
+    def arm(model: str) -> Callable[[], Sample]:
+        file = servers.trivial_bodies(model)
+        vary = ("--vary", str(file.raw_offset))  # no two calls are equal
+        what = Load(bodies=file.path, duration_s=servers.seconds, extra=vary)
+        return lambda: on_mesh(fused, what)
+
+    return {"cache on": arm("cached"), "cache off": arm("trivial")}
+
+
+EXPERIMENTS = (
+    Experiment(
+        arms=_repeated,
+        control="bare",
+        rows=(
+            Row(
+                id="cache.zipf.rate",
+                subject=("fused, cached",),
+                baseline=("bare",),
+                metric="rate",
+                goal=Goal(factor=0.6),
+            ),
+        ),
+    ),
+    Experiment(
+        arms=_distinct,
+        control="cache off",
+        rows=(
+            Row(
+                id="cache.distinct.cpu",
+                subject=("cache on",),
+                baseline=("cache off",),
+                metric="cpu_ms",
+                goal=Goal(factor=1.03, at_most=True),
+            ),
+        ),
+    ),
+)
