@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from skysail.control.launcher import Launcher, Process, Unit
 from skysail.control.supervisor import BackOff, Observed, decide, ended
@@ -37,15 +38,16 @@ class Supervisor:
         back_off: BackOff | None = None,
         grace_s: float = 15.0,
         clock: Callable[[], float] = time.monotonic,
+        on_step: Callable[[], None] = lambda: None,
     ) -> None:
         self._launcher = launcher
-        self._desired = desired
         self._back_off = back_off or BackOff()
         self._grace_s = grace_s
         self._clock = clock
         self._held: dict[str, _Held] = {}
         self._changed = asyncio.Event()
-        self._target: Callable[[], Iterable[Unit]] = desired
+        self._target = desired
+        self._on_step = on_step
 
     def adopt(self) -> int:
         """Takes over what an earlier supervisor left running; how many processes that were."""
@@ -58,9 +60,9 @@ class Supervisor:
         """The processes that live, by unit name."""
         return {name: held.process for name, held in self._held.items() if held.process is not None}
 
-    def failures(self, name: str) -> int:
-        """How often in a row a unit has died."""
-        return self._held[name].state.failures if name in self._held else 0
+    def observed(self) -> dict[str, Observed]:
+        """What is known of each unit."""
+        return {name: held.state for name, held in self._held.items()}
 
     def wake(self) -> None:
         """Says that what is desired may have changed."""
@@ -83,6 +85,7 @@ class Supervisor:
             self._signal(name, kill=name in decision.kill)
         for unit in decision.start:
             self._start(unit)
+        self._on_step()
         return decision.ask_again_s
 
     async def run(self) -> None:
@@ -99,9 +102,8 @@ class Supervisor:
     async def stop(self) -> None:
         """Ends everything, the highest stage first, each stage when the one above is gone."""
         for stage in sorted({held.state.unit.stage for held in self._held.values()}, reverse=True):
-            self._target = lambda stage=stage: [  # type: ignore[misc]
-                held.state.unit for held in self._held.values() if held.state.unit.stage < stage
-            ]
+            below = [held.state.unit for held in self._held.values() if held.state.unit.stage < stage]
+            self._target = partial(tuple, below)
             while any(h.process is not None and h.state.unit.stage >= stage for h in self._held.values()):
                 self._changed.clear()
                 self.step()
@@ -119,6 +121,7 @@ class Supervisor:
             log.error("cannot start %s: %s", unit.name, error)
             state = Observed(unit, running=True, started_s=self._clock(), failures=failures)
             self._held[unit.name] = _Held(ended(state, now_s=self._clock(), back_off=self._back_off), None)
+            self._changed.set()
             return
         log.info("started %s as process %d", unit.name, process.pid)
         self._hold(process, failures=failures)

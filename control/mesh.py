@@ -1,0 +1,128 @@
+"""Which processes a mesh is made of. Pure: options and a snapshot in, units out."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from skysail.control.artefacts import files_at
+from skysail.control.errors import NotFound
+from skysail.control.launcher import SINGLE_THREADED, Unit
+from skysail.control.schema import Version
+from skysail.control.signature_text import format_tensor
+from skysail.control.snapshot import Snapshot
+
+__all__ = ["REPLICA_STAGE", "SKYSAIL", "MeshOptions", "etcd_unit", "replica_units", "service_units"]
+
+#: What needs others has a higher stage; see Unit.
+_ETCD, REPLICA_STAGE, _BATCHER, _SELECTOR, _FRONTEND = range(5)
+SKYSAIL = (sys.executable, "-m", "skysail.cli.main")
+
+
+@dataclass(frozen=True)
+class MeshOptions:
+    """How a mesh runs; all addresses are settled.
+
+    Attributes:
+        grpc: where the frontend listens.
+        http: where its plain-JSON endpoint listens.
+        etcd: the store's endpoints, separated by commas.
+        etcd_peer: the private etcd's second address; empty when others run the store.
+        fused: frontend, selector and batcher in one process instead of three.
+        threads: event-loop threads of each service process. More serve more calls and need that many cores.
+    """
+
+    grpc: str
+    http: str
+    etcd: str
+    etcd_peer: str = ""
+    fused: bool = False
+    threads: int = 1
+
+    def encode(self) -> dict[str, Any]:
+        """For the record in `run/`."""
+        return asdict(self)
+
+
+def etcd_unit(options: MeshOptions, binary: str, data: Path) -> Unit:
+    """The private etcd."""
+    client, peer = f"http://{options.etcd}", f"http://{options.etcd_peer}"
+    return Unit(
+        "etcd",
+        (
+            *(binary, "--name", "skysail", "--data-dir", str(data)),
+            *("--listen-client-urls", client, "--advertise-client-urls", client),
+            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+            *("--initial-cluster", f"skysail={peer}", "--initial-cluster-state", "new"),
+            # Watches resume within an hour; after that they read everything again.
+            *("--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"),
+            *("--logger", "zap", "--log-outputs", "stderr"),
+        ),
+        stage=_ETCD,
+    )
+
+
+def service_units(options: MeshOptions, sockets: Path) -> list[Unit]:
+    """Frontend, selector and batcher; or the one process that is all three."""
+    common = ("--etcd", options.etcd, "--threads", str(options.threads))
+    edge = ("--listen", options.grpc, "--http", options.http)
+    if options.fused:
+        return [Unit("fused", (*SKYSAIL, "frontend", "--fused", *edge, *common), stage=_FRONTEND)]
+    return [
+        Unit("frontend", (*SKYSAIL, "frontend", *edge, *common), stage=_FRONTEND),
+        *(
+            Unit(
+                role,
+                (*SKYSAIL, role, "--listen", "127.0.0.1:0", "--unix", f"unix:{sockets}/{role}.sock", *common),
+                stage=stage,
+            )
+            for role, stage in (("selector", _SELECTOR), ("batcher", _BATCHER))
+        ),
+    ]
+
+
+def replica_units(options: MeshOptions, snapshot: Snapshot, sockets: Path) -> Iterator[Unit]:
+    """As many replicas as each version wants, of those versions that we load ourselves."""
+    for model in snapshot.models.values():
+        for name, target in model.versions.items():
+            version = snapshot.versions.get((model.name, name))
+            if version is None or version.loader == "endpoint":
+                continue
+            for slot in range(target.replicas):
+                try:
+                    yield _replica_unit(options, version, slot, sockets)
+                except NotFound:
+                    # Another machine's artefact, or one that was deleted: nothing that could be started here.
+                    break
+
+
+def _replica_unit(options: MeshOptions, version: Version, slot: int, sockets: Path) -> Unit:
+    files = files_at(version.artefact.uri)
+    class_name = version.options.get("class")
+    path = f"{files.model}:{class_name}" if class_name else str(files.model)
+    # Names may be as long as a socket's whole path may be.
+    name = f"{version.model}@{version.version}@{slot}"
+    socket = hashlib.sha256(name.encode()).hexdigest()[:12]
+    assert version.signature is not None
+    return Unit(
+        name,
+        (
+            *(*SKYSAIL, "serve-model", path, "--name", version.model, "--version", version.version),
+            *(("--data", str(files.data)) if files.data else ()),
+            *_repeated("--input", map(format_tensor, version.signature.inputs)),
+            *_repeated("--output", map(format_tensor, version.signature.outputs)),
+            *("--digest", version.artefact.digest, "--listen", f"unix:{sockets}/{socket}-{{start}}.sock"),
+            *("--etcd", options.etcd, "--replica-id", f"{slot}-{{start}}"),
+        ),
+        env=SINGLE_THREADED,
+        stage=REPLICA_STAGE,
+    )
+
+
+def _repeated(option: str, values: Iterable[str]) -> Iterator[str]:
+    # In one argument, because a tensor's name may begin with a dash.
+    return (f"{option}={value}" for value in values)

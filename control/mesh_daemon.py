@@ -1,0 +1,233 @@
+"""The process that keeps a mesh running: etcd, the services, the replicas.
+
+`skysail up` starts it, detached unless told otherwise. It reports its progress as lines of JSON: `{"step":
+text}`, then `{"ready": record}` or `{"error": text}`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from skysail.control import mesh
+from skysail.control.errors import FailedPrecondition, NotFound, SkysailError, StoreUnavailable
+from skysail.control.etcd_store import EtcdStore
+from skysail.control.home import Home
+from skysail.control.keys import PREFIX
+from skysail.control.launcher import Launcher, Unit
+from skysail.control.mirror import Mirror
+from skysail.control.supervisor_loop import Supervisor
+
+__all__ = ["MeshDaemon", "find_etcd", "is_running", "main"]
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 60.0
+#: A unit that died this often before the mesh was ready will not become ready by trying again.
+HOPELESS_FAILURES = 3
+
+
+def find_etcd() -> str:
+    """The path of the etcd program.
+
+    Raises:
+        NotFound: there is none.
+    """
+    binary = shutil.which("etcd")
+    if binary is None:
+        raise NotFound(
+            "there is no etcd program on PATH; install it (Debian: apt-get install etcd-server), "
+            "or name a running one with --etcd host:port"
+        )
+    return binary
+
+
+def is_running(home: Home) -> bool:
+    """Whether a daemon holds this home."""
+    try:
+        with _lock(home):
+            return False
+    except FailedPrecondition:
+        return True
+
+
+@contextmanager
+def _lock(home: Home) -> Iterator[None]:
+    with (home.run / "lock").open("w") as file:
+        try:
+            # Held by the open file, so it goes when the process goes, however that ends.
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FailedPrecondition(
+                f"Skysail is running already in {home.root}; "
+                "`skysail status` shows it, `skysail down` stops it"
+            ) from None
+        yield
+
+
+class MeshDaemon:
+    """Runs one mesh in the calling process."""
+
+    def __init__(
+        self, home: Home, options: mesh.MeshOptions, report: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._home = home
+        self._options = options
+        self._report = report
+        self._launcher = Launcher(home)
+        self._static: list[Unit] = []
+        self._units: dict[str, Any] = {}
+        self._supervisor = Supervisor(self._launcher, self._desired, on_step=self._publish_units)
+        self._store = EtcdStore(options.etcd)
+        self._mirror = Mirror(self._store, lambda _: self._supervisor.wake())
+
+    async def run(self) -> None:
+        """Starts everything, keeps it running until SIGTERM or SIGINT, then stops it in order.
+
+        Raises:
+            SkysailError: the mesh could not be started; nothing of it is left running.
+        """
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        with _lock(self._home):
+            tasks = [asyncio.create_task(stop.wait())]
+            try:
+                if adopted := self._supervisor.adopt():
+                    self._report({"step": f"taking over {adopted} processes of an earlier run"})
+                starting = asyncio.create_task(self._start(tasks))
+                await asyncio.wait({tasks[0], starting}, return_when=asyncio.FIRST_COMPLETED)
+                if starting.done():
+                    starting.result()
+                    await self._first_end(tasks)
+                else:
+                    starting.cancel()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await self._supervisor.stop()
+                await self._store.close()
+                for record in ("mesh", "units"):
+                    self._home.forget(record)
+                self._launcher.forget("supervisor")
+
+    async def _first_end(self, tasks: list[asyncio.Task[Any]]) -> None:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def _start(self, tasks: list[asyncio.Task[Any]]) -> None:
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        if self._options.etcd_peer:
+            self._report({"step": "starting etcd"})
+            self._static = [mesh.etcd_unit(self._options, find_etcd(), self._home.etcd)]
+        tasks.append(asyncio.create_task(self._supervisor.run()))
+        await self._wait_for_store(deadline_s)
+        services = mesh.service_units(self._options, self._home.sockets)
+        self._report({"step": "starting " + ", ".join(unit.name for unit in services)})
+        self._static += services
+        tasks.append(asyncio.create_task(self._mirror.run()))
+        self._supervisor.wake()
+        await self._wait_for_instances([unit.name for unit in services], deadline_s)
+        record = {**self._options.encode(), "pid": os.getpid(), "started_at_s": time.time()}
+        self._home.write("mesh", record)
+        self._home.write("addresses", self._options.encode())
+        self._report({"ready": record})
+
+    async def _wait_for_store(self, deadline_s: float) -> None:
+        while True:
+            try:
+                await self._store.list(PREFIX)
+                return
+            except StoreUnavailable as error:
+                self._give_up_on("etcd")
+                if time.monotonic() > deadline_s:
+                    raise FailedPrecondition(
+                        f"etcd at {self._options.etcd} does not answer: {error}"
+                    ) from None
+            await asyncio.sleep(0.05)
+
+    async def _wait_for_instances(self, names: list[str], deadline_s: float) -> None:
+        while True:
+            processes = self._supervisor.running()
+            pids = {process.pid for name, process in processes.items() if name in names}
+            instances = self._mirror.snapshot.instances
+            registered = {instance.role for instance in instances.values() if instance.pid in pids}
+            missing = [name for name in names if name not in registered]
+            if not missing:
+                return
+            for name in missing:
+                self._give_up_on(name)
+            if time.monotonic() > deadline_s:
+                raise FailedPrecondition(f"{', '.join(missing)} did not become ready; see `skysail logs`")
+            await asyncio.sleep(0.05)
+
+    def _give_up_on(self, name: str) -> None:
+        state = self._supervisor.observed().get(name)
+        if state is not None and state.failures >= HOPELESS_FAILURES:
+            said = self._launcher.tail(name, 1) or ["it printed nothing"]
+            raise FailedPrecondition(f"{name} does not start: {said[-1]} (see {self._home.log(name)})")
+
+    def _desired(self) -> list[Unit]:
+        if self._mirror.applied_revision == 0:
+            # Not read yet: what an earlier run left serving goes on serving.
+            held = [p.unit for p in self._supervisor.running().values() if p.unit.stage == mesh.REPLICA_STAGE]
+            return self._static + held
+        return self._static + list(
+            mesh.replica_units(self._options, self._mirror.snapshot, self._home.sockets)
+        )
+
+    def _publish_units(self) -> None:
+        processes = self._supervisor.running()
+        units = {
+            name: {
+                "pid": processes[name].pid if name in processes else None,
+                "started_at_s": processes[name].started_at_s if name in processes else None,
+                "failures": state.failures,
+            }
+            for name, state in self._supervisor.observed().items()
+        }
+        if units != self._units:
+            self._units = units
+            self._home.write("units", units)
+
+
+def main() -> int:
+    """Runs a mesh; the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--options", required=True, help="MeshOptions as JSON")
+    parser.add_argument("--report-fd", type=int, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def report(event: dict[str, Any]) -> None:
+        # Whoever started us may have left: the mesh does not depend on being watched.
+        with suppress(OSError):
+            os.write(arguments.report_fd, json.dumps(event).encode() + b"\n")
+            if "ready" in event:
+                os.close(arguments.report_fd)
+
+    daemon = MeshDaemon(Home.from_environment(), mesh.MeshOptions(**json.loads(arguments.options)), report)
+    try:
+        asyncio.run(daemon.run())
+    except SkysailError as error:
+        log.error("%s", error)
+        report({"error": str(error)})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
