@@ -8,7 +8,7 @@ import sys
 from array import array
 from collections.abc import Sequence
 from itertools import chain
-from struct import Struct, error, pack, unpack_from
+from struct import Struct, error, pack, unpack, unpack_from
 from typing import Any, Final
 
 from skysail.control.errors import InvalidArgument
@@ -96,7 +96,7 @@ def from_raw(raw: bytes | memoryview, datatype: str) -> list[Any]:
                 items.byteswap()
             values: list[Any] = items.tolist()
         elif datatype == "FP16":
-            values = list(unpack_from(f"<{len(raw) // 2}e", raw))
+            values = list(unpack(f"<{(len(raw) + 1) // 2}e", raw))
         elif datatype == "BF16":
             halves = memoryview(raw)
             values = [unpack_from("<f", b"\0\0" + halves[i : i + 2])[0] for i in range(0, len(raw), 2)]
