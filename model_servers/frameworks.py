@@ -11,7 +11,10 @@ from skysail.model_servers.adapter import Adapter, Source, Stated
 
 __all__ = ["LOADERS", "SUPPORTED", "loader_of", "parse_source"]
 
-LOADERS: dict[str, Callable[[Source, Stated], Adapter]] = {"python": python_class.load, "sklearn": sklearn.load}
+LOADERS: dict[str, Callable[[Source, Stated], Adapter]] = {
+    "python": python_class.load,
+    "sklearn": sklearn.load,
+}
 SUPPORTED = (
     "a scikit-learn model saved with joblib or pickle (.joblib, .pkl, .pickle) "
     "or a class in a Python file (model.py:Class)"
