@@ -48,6 +48,7 @@ struct CallResult {
 struct CallOptions {
   TimeNs deadline = kNever;            // sent as grpc-timeout; enforced here too
   const Metadata* metadata = nullptr;  // read during the call to Start only
+  bool compress = false;               // gzip what we send
 };
 
 // The caller's side of a stream. Loop thread only. After OnDone nothing more is called, and the

@@ -213,12 +213,12 @@ void H2Session::FinishClose() {
   closed_ = true;
   timer_.Cancel();
   if (stream_ != nullptr) loop_.Unwatch(stream_->fd());
+  OnClosed(close_reason_, protocol_error_);  // first: a stream's end may start a new call
   while (streams_ != nullptr) {
     RpcStream* stream = streams_;
     Detach(stream);
     stream->OnGone(NGHTTP2_INTERNAL_ERROR, &close_reason_);
   }
-  OnClosed(close_reason_, protocol_error_);
   OnFinished();
 }
 

@@ -38,22 +38,32 @@ bool MayBeSent(std::string_view name, std::string_view value) {
 
 }  // namespace
 
+void HeaderList::Push(const nghttp2_nv& header) {
+  if (size_ < kInline) {
+    inline_[size_++] = header;
+    return;
+  }
+  if (spilled_.empty()) spilled_.assign(inline_, inline_ + kInline);
+  spilled_.push_back(header);
+  ++size_;
+}
+
 void HeaderList::Add(std::string_view name, std::string_view value, bool once) {
   nghttp2_nv header = StaticHeader(name, value);
   header.flags = once ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
-  headers_.push_back(header);
+  Push(header);
 }
 
 void HeaderList::AddStatus(const Status& status) {
   AddStatic("grpc-status", GrpcCodeText(status.kind()));
   if (status.ok() || status.message().empty()) return;
-  Add("grpc-message", encoded_.emplace_back(PercentEncode(status.message())));
+  Add("grpc-message", encoded_.emplace_front(PercentEncode(status.message())));
 }
 
 void HeaderList::AddMetadata(const Metadata& metadata) {
   for (const auto& [name, value] : metadata) {
     if (!MayBeSent(name, value)) continue;
-    Add(name, IsBinary(name) ? encoded_.emplace_back(Base64Encode(value)) : value);
+    Add(name, IsBinary(name) ? encoded_.emplace_front(Base64Encode(value)) : value);
   }
 }
 

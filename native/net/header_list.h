@@ -6,7 +6,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <cstddef>
-#include <deque>
+#include <forward_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +26,7 @@ inline nghttp2_nv StaticHeader(std::string_view name, std::string_view value) {
 class HeaderList {
  public:
   void AddStatic(std::string_view name, std::string_view value) {
-    headers_.push_back(StaticHeader(name, value));
+    Push(StaticHeader(name, value));
   }
   // `value` must live until the submission. With `once`, HPACK does not remember it.
   void Add(std::string_view name, std::string_view value, bool once = false);
@@ -36,12 +36,17 @@ class HeaderList {
   // make the peer end the connection and every other call on it.
   void AddMetadata(const Metadata& metadata);
 
-  const nghttp2_nv* data() const { return headers_.data(); }
-  size_t size() const { return headers_.size(); }
+  const nghttp2_nv* data() const { return spilled_.empty() ? inline_ : spilled_.data(); }
+  size_t size() const { return size_; }
 
  private:
-  std::vector<nghttp2_nv> headers_;
-  std::deque<std::string> encoded_;
+  static constexpr size_t kInline = 16;
+  void Push(const nghttp2_nv& header);
+
+  nghttp2_nv inline_[kInline];  // a list of usual length allocates nothing
+  size_t size_ = 0;
+  std::vector<nghttp2_nv> spilled_;
+  std::forward_list<std::string> encoded_;
 };
 
 // Adds a received pair, decoding "-bin" values (several may be joined by commas). False when the
