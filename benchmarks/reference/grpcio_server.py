@@ -9,7 +9,6 @@ import asyncio
 import sys
 from collections.abc import Callable
 from concurrent import futures
-from typing import Any
 
 import grpc
 import numpy as np
@@ -35,7 +34,7 @@ async def _answer_async(
     return _answer(request, context)
 
 
-def _handler(behaviour: Callable[..., object]) -> grpc.GenericRpcHandler[Any, Any]:
+def _handler(behaviour: Callable[..., object]) -> grpc.GenericRpcHandler:
     method = grpc.unary_unary_rpc_method_handler(
         behaviour,
         request_deserializer=inference_pb2.ModelInferRequest.FromString,
