@@ -67,7 +67,8 @@ struct BatchMember {
 };
 // The stacked request. Small tensors are copied into one block, so that a socket writes one piece;
 // large ones are not copied: the chain refers to the members' slices. O(members), one allocation for
-// small tensors. Requires at least one member, and members of one BatchGroup. Writes `model_name` and `model_version` and no id.
+// small tensors. Requires at least one member, and members of one BatchGroup. Writes `model_name` and
+// `model_version` and no id.
 Bytes StackRequests(const std::vector<BatchMember>& members, std::string_view model_name,
                     std::string_view model_version);
 

@@ -13,6 +13,9 @@
 
 namespace skysail::oip::wire {
 
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "fixed-size values and raw tensors are copied as they lie in memory");
+
 enum class Type : uint8_t { kVarint = 0, kFixed64 = 1, kLength = 2, kFixed32 = 5 };
 
 struct Field {
