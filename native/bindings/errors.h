@@ -1,0 +1,28 @@
+// How a Status becomes a Python exception.
+#ifndef SKYSAIL_BINDINGS_ERRORS_H_
+#define SKYSAIL_BINDINGS_ERRORS_H_
+
+#include <string>
+#include <utility>
+
+#include "base/status.h"
+
+namespace skysail::bindings {
+
+// Raises NativeError with the status' message and its kind's name. Requires the GIL and !status.ok().
+[[noreturn]] void Raise(const Status& status);
+// Raises QueueFull, a NativeError of kind ResourceExhausted. Requires the GIL.
+[[noreturn]] void RaiseQueueFull(const std::string& message);
+
+inline void Check(const Status& status) {
+  if (!status.ok()) Raise(status);
+}
+template <typename T>
+T Check(Result<T> result) {
+  if (!result.ok()) Raise(result.status());
+  return std::move(*result);
+}
+
+}  // namespace skysail::bindings
+
+#endif  // SKYSAIL_BINDINGS_ERRORS_H_
