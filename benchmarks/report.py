@@ -24,7 +24,7 @@ _COLOURS = {
 
 def table(results: Sequence[Result]) -> Table:
     """One line a row; CPU is in CPU seconds of the server's process tree for 1,000 calls."""
-    made = Table(title="Ratios of interleaved runs: median [interval]", title_justify="left")
+    made = Table(title="Ratios of interleaved runs: median, interval", title_justify="left")
     for name in ("row", "subject", "baseline", "metric"):
         made.add_column(name)
     for name in ("subject", "CPU s/1k", "baseline", "CPU s/1k", "ratio", "A/A", "goal"):

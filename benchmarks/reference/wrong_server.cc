@@ -1,12 +1,15 @@
 // A server that is wrong on purpose, for the tests of the load generator: wrong_server MODE [EVERY].
 // Every EVERY-th call is answered wrongly: "value" with another sum, "status" with UNAVAILABLE,
-// "empty" with no tensor at all. Prints its port; ends with its stdin.
+// "empty" with no tensor at all, "late" rightly but 5 ms later than need be. Prints its port; ends
+// with its stdin.
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include "inference.grpc.pb.h"
 #include "reference/row_sums.h"
@@ -26,6 +29,7 @@ class WrongNowAndThen final : public inference::GRPCInferenceService::CallbackSe
     if (++calls_ % every_ == 0) {
       if (mode_ == "value") response->mutable_raw_output_contents(0)->back() ^= 1;
       if (mode_ == "empty") response->Clear();
+      if (mode_ == "late") std::this_thread::sleep_for(std::chrono::milliseconds(5));
       if (mode_ == "status") status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "on purpose");
     }
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
@@ -42,7 +46,7 @@ class WrongNowAndThen final : public inference::GRPCInferenceService::CallbackSe
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: wrong_server value|status|empty [EVERY]\n");
+    std::fprintf(stderr, "usage: wrong_server value|status|empty|late [EVERY]\n");
     return 2;
   }
   WrongNowAndThen service(argv[1], argc > 2 ? std::atoi(argv[2]) : 1);
