@@ -140,6 +140,10 @@ EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
 
 EventLoop::~EventLoop() {
   // Tasks that never ran may own objects that disarm timers or unwatch descriptors as they go.
+  impl_->owner.store(std::this_thread::get_id(), std::memory_order_release);
+  impl_->TakeTasks();
+  impl_->tasks.clear();
+  impl_->RunFlushes();  // connections that were closed in the last turn end here
   impl_->TakeTasks();
   impl_->tasks.clear();
   close(impl_->wake_fd);

@@ -15,6 +15,7 @@ constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kWriteAhead = 256 << 10;  // framed bytes that wait for the socket
 constexpr int kGather = 64;
 constexpr TimeNs kLingerTimeout = kSecond;
+constexpr TimeNs kDrainPingTimeout = kSecond;
 constexpr uint8_t kDrainPing[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
 constexpr uint8_t kKeepalivePing[8] = {'a', 'l', 'i', 'v', 'e', 0, 0, 0};
 
@@ -232,15 +233,23 @@ void H2Session::Drain() {
     // the last stream is named when its answer to a PING shows that it has heard.
     nghttp2_submit_shutdown_notice(session_);
     nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kDrainPing);
+    timer_.Set(loop_, loop_.TurnTime() + kDrainPingTimeout);
   }
   RequestFlush();
 }
 
 void H2Session::OnPingAck(const uint8_t* opaque) {
-  if (!draining_ || std::memcmp(opaque, kDrainPing, sizeof(kDrainPing)) != 0) return;
+  if (draining_ && std::memcmp(opaque, kDrainPing, sizeof(kDrainPing)) == 0) NameLastStream();
+}
+
+void H2Session::NameLastStream() {
+  if (std::exchange(last_stream_named_, true)) return;
+  timer_.Cancel();
+  ArmKeepalive();
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
                         nullptr, 0);
+  RequestFlush();
 }
 
 void H2Session::Attach(RpcStream* stream, int32_t id) {
@@ -273,6 +282,7 @@ void H2Session::OnTimer() {
     return Close(Unavailable(connected_ ? "the peer sent no HTTP/2 settings in time"
                                         : "the connection was not set up in time"));
   }
+  if (draining_ && !last_stream_named_) return NameLastStream();  // the peer does not answer
   if (options_.keepalive_interval == 0) return;
   if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
   if (ping_sent_) return Close(Unavailable("the peer did not answer a keep-alive PING"));
@@ -286,8 +296,10 @@ void H2Session::OnTimer() {
 void H2Session::ArmKeepalive() {
   if (options_.keepalive_interval == 0 || lingering_ || ping_sent_) return;
   if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
-  if (!timer_.armed()) timer_.Set(loop_, std::max(last_read_, loop_.TurnTime() -
-      options_.keepalive_interval / 2) + options_.keepalive_interval);
+  if (timer_.armed()) return;
+  // A session that was idle without calls is given half an interval before it is doubted.
+  const TimeNs heard = std::max(last_read_, loop_.TurnTime() - options_.keepalive_interval / 2);
+  timer_.Set(loop_, heard + options_.keepalive_interval);
 }
 
 }  // namespace skysail::net

@@ -118,6 +118,7 @@ class H2Session : private IoHandler, private Flushable {
   void OnTimer();
   void ArmKeepalive();
   void OnPingAck(const uint8_t* opaque);
+  void NameLastStream();
 
   // Constant after construction.
   EventLoop& loop_;
@@ -138,6 +139,7 @@ class H2Session : private IoHandler, private Flushable {
   bool ready_ = false;
   bool write_blocked_ = false;
   bool draining_ = false;
+  bool last_stream_named_ = false;  // the second GOAWAY of a drain is queued
   bool lingering_ = false;
   bool close_wanted_ = false;  // done at the end of the turn
   bool closed_ = false;
