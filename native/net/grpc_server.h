@@ -45,7 +45,8 @@ class CancelListener {
 
 // One unary call. Move-only; exactly one of Respond and Fail takes effect, and dropping an
 // unanswered call answers INTERNAL. Respond and Fail may be called on any thread (off the loop's
-// thread they are posted); everything else on the loop's thread only.
+// thread they are posted); everything else on the loop's thread only. A call may outlive its
+// connection and its server, but not its event loop.
 class UnaryCall {
  public:
   struct State;
