@@ -1,0 +1,281 @@
+"""What all service processes have in common: from the start, over configuration and health, to the drain.
+
+    start    the port answers, health says NOT_SERVING
+    ready    the first configuration is in force: health says SERVING, the instance is registered
+    drain    health says NOT_SERVING and the registration is gone at once, calls under way are answered,
+             connections are told to go away, then everything is closed
+
+A role says only what its data plane is and how a snapshot is put into it (`Plane`).
+"""
+
+import asyncio
+import json
+import logging
+import os
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, ClassVar, Protocol, Self
+
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from skysail import __version__, proto
+from skysail.control import addresses, keys, machine
+from skysail.control.admin_servicer import AdminServicer
+from skysail.control.catalogue import Namespace
+from skysail.control.etcd_store import EtcdStore
+from skysail.control.mirror import Mirror
+from skysail.control.oip_servicer import OipServicer
+from skysail.control.options import ServiceOptions
+from skysail.control.registration import Registration
+from skysail.control.schema import Instance, Role
+from skysail.control.snapshot import Snapshot
+from skysail.control.store import Store
+from skysail.native import _core as core
+from skysail.native.grpc_handlers import GrpcHandlers
+from skysail.proto import admin_pb2, admin_pb2_grpc, inference_pb2, inference_pb2_grpc
+
+__all__ = ["Plane", "Service"]
+
+log = logging.getLogger(__name__)
+
+
+class Plane(Protocol):
+    """The data plane of a role, and what it is told."""
+
+    @property
+    def entry(self) -> core.InferService:
+        """What calls are handed to."""
+
+    @property
+    def stages(self) -> Mapping[str, core.InferService]:
+        """The services of this process by their roles, for statistics."""
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Puts a configuration into force, whole."""
+
+
+class Service(ABC):
+    """A service process, or the same within a test: `async with` starts it and waits until it is ready.
+
+    Args:
+        store: the configuration store, which stays the caller's; or etcd's endpoints.
+        options: how to run.
+    """
+
+    role: ClassVar[Role]
+    namespace: ClassVar[Namespace]
+
+    def __init__(self, store: Store | str, options: ServiceOptions | None = None) -> None:
+        self.options = options or ServiceOptions()
+        self.id = self.options.instance_id
+        #: The address of the gRPC port, "host:port"; known once started.
+        self.address = ""
+        #: The Unix socket's address, "unix:/path".
+        self.unix_address: str | None = None
+        #: The address of plain HTTP, for a role that has it.
+        self.http_address: str | None = None
+        self._own_store = EtcdStore(store) if isinstance(store, str) else None
+        self._store: Store = self._own_store or store  # type: ignore[assignment]
+        self._machine = machine.identity()
+        self._started = time.monotonic()
+        self._ready = asyncio.Event()
+        self._draining = False
+        self._failure: asyncio.Future[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._mirror = Mirror(self._store, self._apply)
+        self._registration = Registration(
+            self._store, keys.instance(self.role, self.id), ttl_s=self.options.lease_ttl_s
+        )
+        self._health = health.HealthServicer()
+        self._set_serving(False)
+        self._loops = core.Loops(self.options.threads)
+        self._server = core.Server(
+            self._loops,
+            max_message_bytes=self.options.max_message_mib << 20,
+            drain_timeout_s=self.options.drain_timeout_s,
+        )
+        self._plane = self.make_plane(self._loops)
+
+    @abstractmethod
+    def make_plane(self, loops: core.Loops) -> Plane:
+        """The data plane of this role."""
+
+    async def open_edges(self) -> None:  # noqa: B027 (most roles have none)
+        """Opens what a role offers besides gRPC; calls are not taken yet."""
+
+    async def close_edges(self) -> None:  # noqa: B027 (most roles have none)
+        """Drains and closes it again."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether calls are taken: a configuration is in force, and we are not draining. On any thread."""
+        return self._mirror.applied_revision > 0 and not self._draining
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The configuration in force. On any thread."""
+        return self._mirror.snapshot
+
+    @property
+    def plane(self) -> Plane:
+        """The data plane."""
+        return self._plane
+
+    @property
+    def loops(self) -> core.Loops:
+        """The data plane's threads."""
+        return self._loops
+
+    async def start(self) -> None:
+        """Opens the ports and begins to follow the store."""
+        handlers = GrpcHandlers()
+        oip = OipServicer(  # type: ignore[abstract]  # predictions are answered by the data plane
+            self.namespace, snapshot=lambda: self.snapshot, ready=lambda: self.ready
+        )
+        inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(oip, handlers)
+        admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self.report), handlers)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, handlers)
+        proto.include(health_pb2.DESCRIPTOR)
+        reflection.enable_server_reflection(
+            (
+                inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name,
+                admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name,
+                health.SERVICE_NAME,
+                reflection.SERVICE_NAME,
+            ),
+            handlers,
+            pool=proto.POOL,
+        )
+        self._server.serve(self._plane.entry)
+        self._server.set_fallback(handlers)
+        self._listen()
+        self._loops.start()
+        self._server.start()
+        await self.open_edges()
+        self._failure = asyncio.get_running_loop().create_future()
+        self._spawn(self._mirror.run())
+        self._spawn(self._registration.run())
+
+    async def wait_ready(self) -> None:
+        """Waits until calls are taken; raises what made that impossible."""
+        await self._first_of(self._ready.wait())
+
+    async def run_until(self, stop: asyncio.Event) -> None:
+        """Serves until told to stop; raises when it cannot go on."""
+        await self._first_of(stop.wait())
+
+    async def stop(self) -> None:
+        """Drains and closes. Idempotent."""
+        if self._draining:
+            return
+        self._draining = True
+        self._set_serving(False)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._registration.close()
+        await self.close_edges()
+        await asyncio.to_thread(self._server.shutdown)
+        self._loops.stop()
+        if self._own_store is not None:
+            await self._own_store.close()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+            await self.wait_ready()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def report(self) -> admin_pb2.GetStatsResponse:
+        """Counters of every stage, of the server and of the configuration. On any thread."""
+        stats: dict[str, Any] = {role: stage.stats() for role, stage in self._plane.stages.items()}
+        stats["server"] = self._server.stats()
+        stats["configuration"] = {
+            "store_connected": self._mirror.connected,
+            "rejected_documents": self._mirror.rejected,
+            "rejections": self._mirror.rejections,
+        }
+        return admin_pb2.GetStatsResponse(
+            role=self.role,
+            id=self.id,
+            version=__version__,
+            applied_revision=self._mirror.applied_revision,
+            uptime_s=time.monotonic() - self._started,
+            stats_json=json.dumps(stats),
+        )
+
+    def _listen(self) -> None:
+        edge = self.role in ("frontend", "fused")
+        trusted = not edge and addresses.is_loopback(self.options.listen)
+        if not edge and not trusted:
+            log.warning(
+                "callers at %s are not trusted: versions and deadlines that they state are not believed",
+                self.options.listen,
+            )
+        self.address = self._server.listen(self.options.listen, inner=trusted)
+        if self.options.unix is not None:
+            with addresses.private_files():
+                self.unix_address = self._server.listen(f"unix:{self.options.unix_path}", inner=not edge)
+
+    def _apply(self, snapshot: Snapshot) -> None:
+        self._plane.publish(snapshot)
+        if self._draining:
+            return
+        self._registration.publish(
+            Instance(
+                role=self.role,
+                id=self.id,
+                address=addresses.advertised(self.address, self.options.advertise),
+                unix=self.unix_address,
+                http=self.http_address and addresses.advertised(self.http_address, self.options.advertise),
+                machine=self._machine,
+                pid=os.getpid(),
+                applied_revision=snapshot.revision,
+            )
+        )
+        if not self._ready.is_set():
+            log.info(
+                "%s %s serves at %s with revision %d", self.role, self.id, self.address, snapshot.revision
+            )
+            self._set_serving(True)
+            self._ready.set()
+
+    def _set_serving(self, serving: bool) -> None:
+        status = (
+            health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for name in ("", inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name):
+            self._health.set(name, status)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._on_done)
+        self._tasks.append(task)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or self._failure is None or self._failure.done():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failure.set_exception(error)
+
+    async def _first_of(self, work: Any) -> None:
+        assert self._failure is not None
+        waiting = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((waiting, self._failure), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            with suppress(asyncio.CancelledError):
+                await waiting
+        if self._failure.done():
+            self._failure.result()

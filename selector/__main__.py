@@ -1,0 +1,7 @@
+"""`python -m skysail.selector`."""
+
+import sys
+
+from skysail.selector import main
+
+sys.exit(main())
