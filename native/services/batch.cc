@@ -1,0 +1,32 @@
+#include "services/batch.h"
+
+#include <algorithm>
+
+namespace skysail::services {
+
+void Batch::Send(net::ClientChannel& channel, Bytes request, TimeNs now) {
+  sent_ = now;
+  net::CallOptions options;
+  options.deadline = 0;
+  for (const auto& work : members_) {
+    options.deadline = std::max(options.deadline, work->LatestDeadline());
+  }
+  // Trace contexts differ from member to member; one that came alone keeps its own.
+  net::Metadata metadata;
+  if (members_.size() == 1) {
+    const TraceContext& trace = members_[0]->tickets[0]->call().trace;
+    if (!trace.traceparent.empty()) {
+      metadata.Add("traceparent", trace.traceparent);
+      if (!trace.tracestate.empty()) metadata.Add("tracestate", trace.tracestate);
+      options.metadata = &metadata;
+    }
+  }
+  stream_ = channel.StartUnary("/inference.GRPCInferenceService/ModelInfer", options,
+                               std::move(request), this);
+}
+
+void Batch::MemberLeft() {
+  if (++left_ == members_.size() && stream_ != nullptr) stream_->Cancel();
+}
+
+}  // namespace skysail::services

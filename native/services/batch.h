@@ -1,0 +1,68 @@
+// A batch on its way through a replica: its members, and the call that carries them.
+#ifndef SKYSAIL_SERVICES_BATCH_H_
+#define SKYSAIL_SERVICES_BATCH_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/slice.h"
+#include "net/client_channel.h"
+#include "services/work.h"
+
+namespace skysail::services {
+
+class Batch;
+
+// Told when the call of a batch has ended.
+class BatchOwner {
+ public:
+  virtual void OnBatchEnded(Batch& batch, net::CallResult result) = 0;
+
+ protected:
+  ~BatchOwner() = default;
+};
+
+// Home loop only. Owned by its replica from Send until OnBatchEnded.
+class Batch final : public net::ClientStreamHandler {
+ public:
+  Batch(BatchOwner& owner, std::vector<std::unique_ptr<Work>> members, int64_t rows, bool full)
+      : members_(std::move(members)), rows_(rows), full_(full), owner_(owner) {
+    for (const auto& work : members_) work->batch = this;
+  }
+  ~Batch() = default;
+
+  void Send(net::ClientChannel& channel, Bytes request, TimeNs now);
+  // A member is no longer wanted. When none is, the call is cancelled: OnBatchEnded runs in here, and
+  // this may be destroyed.
+  void MemberLeft();
+
+  void OnMessage(Slice message) override { answer_ = std::move(message); }
+  void OnDone(net::CallResult result) override {
+    stream_ = nullptr;
+    owner_.OnBatchEnded(*this, std::move(result));
+  }
+
+  std::vector<std::unique_ptr<Work>>& members() { return members_; }
+  const Slice& answer() const { return answer_; }
+  int64_t rows() const { return rows_; }
+  bool full() const { return full_; }  // as large as the limit allowed
+  TimeNs sent() const { return sent_; }
+  bool abandoned() const { return left_ == members_.size(); }
+
+ private:
+  std::vector<std::unique_ptr<Work>> members_;
+  const int64_t rows_;
+  const bool full_;
+  BatchOwner& owner_;
+  net::ClientStream* stream_ = nullptr;
+  Slice answer_;
+  TimeNs sent_ = 0;
+  size_t left_ = 0;
+};
+
+}  // namespace skysail::services
+
+#endif  // SKYSAIL_SERVICES_BATCH_H_

@@ -1,0 +1,214 @@
+#include "services/frontend.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "oip/signature.h"
+#include "services/call_stats.h"
+#include "services/default_output.h"
+
+namespace skysail::services {
+namespace {
+
+// What is kept back of the deadline to send the default output in: enough for a busy loop's turn,
+// and never more than a tenth of what there is.
+constexpr TimeNs kSendAllowance = 2 * kMillisecond;
+
+struct Served {
+  Application application;
+  std::optional<DefaultOutput> default_output;
+  std::shared_ptr<CallStats> stats;  // carried over from set to set
+};
+
+std::string Seconds(TimeNs ns) {
+  std::string text = std::to_string(static_cast<double>(ns) * 1e-6);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.back() == '.') text.pop_back();
+  return text + " ms";
+}
+
+// Failures of what stands behind the application, as opposed to of the request or of the caller.
+bool IsOurs(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kOk:
+    case ErrorKind::kCancelled:
+    case ErrorKind::kInvalidArgument:
+    case ErrorKind::kOutOfRange:
+    case ErrorKind::kAlreadyExists:
+    case ErrorKind::kPermissionDenied:
+    case ErrorKind::kUnauthenticated:
+      return false;
+    case ErrorKind::kUnknown:
+    case ErrorKind::kDeadlineExceeded:
+    case ErrorKind::kNotFound:
+    case ErrorKind::kResourceExhausted:
+    case ErrorKind::kFailedPrecondition:
+    case ErrorKind::kAborted:
+    case ErrorKind::kUnimplemented:
+    case ErrorKind::kInternal:
+    case ErrorKind::kUnavailable:
+    case ErrorKind::kDataLoss:
+      return true;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct Frontend::Snapshot {
+  int64_t revision = 0;
+  std::vector<std::unique_ptr<Served>> served;
+  std::unordered_map<std::string_view, Served*> by_name;  // keys view the applications' names
+};
+
+// Stands between the caller and the services behind until the caller has an answer. Owned by the call
+// that went on; after an early answer it waits only to be told that the call has ended.
+class Frontend::Pending final : public InferCompletion {
+ public:
+  Pending(const Clock& clock, TimeNs began, std::shared_ptr<const Snapshot> snapshot,
+          const Served& served, const InferRequest& request, std::shared_ptr<CallScope> scope)
+      : clock_(clock), began_(began), snapshot_(std::move(snapshot)), served_(served),
+        rows_(request.rows), version_named_(!request.version.empty()), scope_(std::move(scope)),
+        timer_([this] { OnTime(); }) {}
+
+  // Takes the caller's completion and answers it by `deadline`.
+  void Begin(std::unique_ptr<InferCompletion> caller, TimeNs deadline) {
+    caller_ = std::move(caller);
+    TimeNs at = deadline;
+    if (served_.default_output.has_value()) {
+      at -= std::min(kSendAllowance, (deadline - began_) / 10);
+    }
+    timer_.Set(scope_->loop(), at);
+  }
+
+  void Done(InferResponse response) override {
+    if (caller_ == nullptr) return;  // answered early
+    timer_.Cancel();
+    Answer(std::move(response));
+  }
+
+ private:
+  void OnTime() {
+    // Ending the call destroys this object, so what is needed afterwards is held here.
+    const std::shared_ptr<CallScope> scope = scope_;
+    Answer(InferResponse::Error(DeadlineExceeded(
+        "no answer from the models of application '" + served_.application.name + "' within " +
+        Seconds(clock_.Now() - began_))));
+    scope->Cancel();
+  }
+
+  void Answer(InferResponse response) {
+    const ErrorKind kind = response.status.kind();
+    // A version that the caller asked for and that is not there is the caller's mistake.
+    const bool ours = IsOurs(kind) && !(version_named_ && kind == ErrorKind::kNotFound);
+    if (ours && served_.default_output.has_value()) {
+      Result<Bytes> payload = served_.default_output->PayloadFor(rows_);
+      if (payload.ok()) {
+        InferResponse output;
+        output.payload = std::move(payload.value());
+        output.is_default = true;
+        output.reason = response.status.ToString();
+        response = std::move(output);
+      }
+    }
+    if (response.is_default) served_.stats->defaults.Add();
+    served_.stats->Ended(response.status.kind(), clock_.Now() - began_);
+    const std::unique_ptr<InferCompletion> caller = std::move(caller_);
+    caller->Done(std::move(response));
+  }
+
+  const Clock& clock_;
+  const TimeNs began_;
+  const std::shared_ptr<const Snapshot> snapshot_;
+  const Served& served_;
+  const int64_t rows_;
+  const bool version_named_;
+  const std::shared_ptr<CallScope> scope_;
+  net::Timer timer_;
+  std::unique_ptr<InferCompletion> caller_;
+};
+
+Frontend::Frontend(net::LoopThreads& loops, std::shared_ptr<InferService> next, const Clock& clock)
+    : next_(std::move(next)), clock_(clock), snapshot_(loops, std::make_shared<Snapshot>()) {}
+
+Frontend::~Frontend() = default;
+
+Status Frontend::Publish(std::vector<Application> applications, int64_t revision) {
+  const std::shared_ptr<const Snapshot> old = snapshot_.Latest();
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->revision = revision;
+  for (Application& application : applications) {
+    if (application.objective <= 0) {
+      return InvalidArgument("application '" + application.name +
+                             "': objective must be positive, got " +
+                             std::to_string(application.objective) + " ns");
+    }
+    auto served = std::make_unique<Served>();
+    if (application.default_output.has_value()) {
+      Result<DefaultOutput> output = DefaultOutput::Make(*application.default_output);
+      if (!output.ok()) {
+        return InvalidArgument("application '" + application.name +
+                               "': default output: " + output.status().message());
+      }
+      served->default_output = std::move(output.value());
+    }
+    served->application = std::move(application);
+    const std::string& name = served->application.name;
+    const auto known = old->by_name.find(name);
+    served->stats =
+        known != old->by_name.end() ? known->second->stats : std::make_shared<CallStats>();
+    if (!snapshot->by_name.emplace(name, served.get()).second) {
+      return InvalidArgument("application '" + name + "' is given twice");
+    }
+    snapshot->served.push_back(std::move(served));
+  }
+  snapshot_.Publish(std::move(snapshot));
+  return Status::Ok();
+}
+
+void Frontend::Infer(InferCall call) {
+  const TimeNs now = clock_.Now();
+  const std::shared_ptr<const Snapshot>& snapshot = snapshot_.Get(call.loop());
+  InferRequest& request = call.request();
+  const auto found = snapshot->by_name.find(request.application);
+  if (found == snapshot->by_name.end()) {
+    call.Finish(InferResponse::Error(
+        NotFound("unknown model or application '" + std::string(request.application) + "' (" +
+                 std::to_string(snapshot->by_name.size()) + " known)")));
+    return;
+  }
+  const Served& served = *found->second;
+  served.stats->requests.Add();
+  if (served.application.signature.has_value()) {
+    Status status = oip::CheckRequest(*served.application.signature, request.view, &request.rows);
+    if (!status.ok()) {
+      served.stats->Ended(status.kind(), clock_.Now() - now);
+      call.Finish(InferResponse::Error(std::move(status)));
+      return;
+    }
+  }
+  call.set_deadline(std::min(call.deadline(), now + served.application.objective));
+  auto pending =
+      std::make_unique<Pending>(clock_, now, snapshot, served, request, call.scope());
+  Pending& waiting = *pending;
+  waiting.Begin(call.ReplaceCompletion(std::move(pending)), call.deadline());
+  next_->Infer(std::move(call));
+}
+
+Report Frontend::Stats() const {
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_.Latest();
+  Report applications;
+  for (const auto& served : snapshot->served) {
+    applications.Add(served->application.name, served->stats->ToReport());
+  }
+  Report report;
+  report.Add("revision", static_cast<uint64_t>(snapshot->revision))
+      .Add("applications", std::move(applications));
+  return report;
+}
+
+}  // namespace skysail::services

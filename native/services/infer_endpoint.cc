@@ -1,0 +1,84 @@
+#include "services/infer_endpoint.h"
+
+#include <string>
+#include <utility>
+
+#include "services/answer.h"
+#include "services/infer_stream.h"
+#include "services/intake.h"
+#include "services/prediction_id.h"
+#include "services/reserved.h"
+
+namespace skysail::services {
+namespace {
+
+// Holds the wire's side of one unary call until the answer is known.
+class UnaryAnswer final : public InferCompletion, public net::CancelListener {
+ public:
+  UnaryAnswer(net::UnaryCall call, const InferRequest& request, std::shared_ptr<CallScope> scope)
+      : call_(std::move(call)), scope_(std::move(scope)), message_(request.message),
+        to_{request.view.model_name, request.view.id, request.prediction} {
+    call_.SetCancelListener(this);
+  }
+
+  void Done(InferResponse response) override {
+    call_.SetCancelListener(nullptr);
+    if (response.status.ok()) {
+      call_.Respond(EncodeAnswer(to_, std::move(response)));
+      return;
+    }
+    if (response.retry_after > 0) {
+      call_.AddTrailer(std::string(kRetryTrailer),
+                       std::to_string((response.retry_after + kMillisecond - 1) / kMillisecond));
+    }
+    if (response.unprocessed && call_.info().inner) {
+      call_.AddTrailer(std::string(kUnprocessedTrailer), "1");
+    }
+    call_.Fail(response.status);
+  }
+
+  void OnCancel() override {
+    const std::shared_ptr<CallScope> scope = scope_;  // Done may run, and destroy this
+    scope->Cancel();
+  }
+
+ private:
+  net::UnaryCall call_;
+  const std::shared_ptr<CallScope> scope_;
+  const Slice message_;  // what `to_` points into
+  const Addressee to_;
+};
+
+}  // namespace
+
+InferEndpoint::InferEndpoint(std::shared_ptr<InferService> service)
+    : service_(std::move(service)) {}
+
+void InferEndpoint::AttachTo(net::GrpcServer& server) {
+  server.AddUnary("/inference.GRPCInferenceService/ModelInfer", this);
+  server.AddStream("/inference.GRPCInferenceService/ModelStreamInfer",
+                   [this](net::ServerStream& stream) {
+                     return MakeInferStream(stream, *service_);
+                   });
+}
+
+void InferEndpoint::Handle(net::UnaryCall call) {
+  Result<std::unique_ptr<InferRequest>> read = ReadRequest(call.request(), call.info().inner);
+  if (!read.ok()) {
+    call.Fail(read.status());
+    return;
+  }
+  std::unique_ptr<InferRequest> request = std::move(read.value());
+  const TimeNs deadline = call.info().deadline;
+  TraceContext trace;
+  trace.traceparent = call.info().metadata->Get("traceparent");
+  if (!trace.traceparent.empty()) trace.tracestate = call.info().metadata->Get("tracestate");
+
+  auto scope = std::make_shared<CallScope>(call.loop());
+  auto completion = std::make_unique<UnaryAnswer>(std::move(call), *request, scope);
+  InferCall infer(std::move(request), deadline, std::move(scope), std::move(completion));
+  infer.trace = std::move(trace);
+  service_->Infer(std::move(infer));
+}
+
+}  // namespace skysail::services

@@ -1,0 +1,260 @@
+#include "services/remote_service.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+#include <utility>
+
+#include "net/client_channel.h"
+#include "oip/transform.h"
+#include "selection/weighted.h"
+#include "services/answer.h"
+#include "services/prediction_id.h"
+#include "services/reserved.h"
+#include "services/retry_budget.h"
+#include "telemetry/histogram.h"
+
+namespace skysail::services {
+namespace {
+
+using State = net::ClientChannel::State;
+
+// One endpoint as one loop sees it.
+struct Peer {
+  Peer(net::EventLoop& loop, Endpoint endpoint, net::Address address)
+      : endpoint(std::move(endpoint)), channel(loop, std::move(address), {}) {}
+  bool away() const {
+    const State state = channel.state();
+    return state == State::kBackoff || state == State::kClosed;
+  }
+  const Endpoint endpoint;
+  net::ClientChannel channel;
+};
+
+TimeNs ReadRetryAfter(const net::Metadata& trailers) {
+  const std::string_view text = trailers.Get(kRetryTrailer);
+  int64_t ms = 0;
+  std::from_chars(text.data(), text.data() + text.size(), ms);
+  return std::clamp<int64_t>(ms, 0, 3600 * 1000) * kMillisecond;
+}
+
+// The message with what has been decided since it came; nothing of it is copied.
+Bytes Forward(const InferRequest& request) {
+  thread_local std::string parameters;  // keeps its capacity from call to call
+  parameters.clear();
+  oip::FieldWriter writer(&parameters);
+  const std::string_view name = request.model.empty() ? request.view.model_name : request.model;
+  if (request.application != name) {
+    writer.Parameter(kApplicationParameter, request.application);
+  }
+  char hex[kPredictionHexDigits];
+  PredictionToHex(request.prediction, hex);
+  writer.Parameter(kPredictionParameter, std::string_view(hex, sizeof(hex)));
+  return oip::AppendHead(request.message, request.model, request.version, parameters);
+}
+
+}  // namespace
+
+struct RemoteService::Peers {
+  int64_t revision = 0;
+  std::vector<std::pair<Endpoint, net::Address>> endpoints;
+};
+
+struct RemoteService::Counts {
+  telemetry::Counter calls, retries, failures;
+};
+
+// What one loop knows of the peers. Loop thread only.
+struct RemoteService::LoopState {
+  LoopState(net::EventLoop& loop, std::shared_ptr<Counts> counts)
+      : loop(loop), counts(std::move(counts)) {}
+
+  void Apply(const std::shared_ptr<const Peers>& wanted) {
+    if (wanted == applied) return;
+    applied = wanted;
+    std::vector<std::shared_ptr<Peer>> next;
+    for (const auto& [endpoint, address] : wanted->endpoints) {
+      const auto known = std::find_if(peers.begin(), peers.end(), [&e = endpoint](const auto& p) {
+        return p != nullptr && p->endpoint.id == e.id && p->endpoint.address == e.address;
+      });
+      next.push_back(known != peers.end() ? std::move(*known)
+                                          : std::make_shared<Peer>(loop, endpoint, address));
+    }
+    // Calls in flight hold the peers that are left out; the others close now.
+    peers = std::move(next);
+  }
+
+  // Null when no endpoint but `tried` can be reached.
+  std::shared_ptr<Peer> Pick(const InferRequest& request, const Peer* tried) {
+    if (peers.size() == 1 && tried == nullptr) return peers[0];
+    ids.clear();
+    candidates.clear();
+    for (const bool also_away : {false, true}) {
+      for (const auto& peer : peers) {
+        if (peer.get() == tried || (peer->away() && !also_away)) continue;
+        ids.push_back(peer->endpoint.id);
+        candidates.push_back(&peer);
+      }
+      if (!ids.empty()) break;
+    }
+    key.assign(request.model.empty() ? request.view.model_name : request.model);
+    key.push_back('\n');
+    key.append(request.version);
+    const size_t at = selection::RendezvousPick(key, ids);
+    return at == selection::kNoArm ? nullptr : *candidates[at];
+  }
+
+  net::EventLoop& loop;
+  const std::shared_ptr<Counts> counts;
+  std::shared_ptr<const Peers> applied;
+  std::vector<std::shared_ptr<Peer>> peers;
+  RetryBudget budget;
+  std::string key;  // scratch, as the two below
+  std::vector<std::string_view> ids;
+  std::vector<const std::shared_ptr<Peer>*> candidates;
+};
+
+// One call on its way. Destroys itself when it has ended.
+class RemoteService::Call final : public net::ClientStreamHandler, public CancelHandler {
+ public:
+  Call(std::shared_ptr<LoopState> state, InferCall call)
+      : state_(std::move(state)), call_(std::move(call)) {}
+
+  // False when there is nobody (else) to ask.
+  bool Start() {
+    peer_ = state_->Pick(call_.request(), peer_.get());
+    if (peer_ == nullptr) return false;
+    net::CallOptions options;
+    options.deadline = call_.deadline();
+    net::Metadata metadata;
+    if (!call_.trace.traceparent.empty()) {
+      metadata.Add("traceparent", call_.trace.traceparent);
+      if (!call_.trace.tracestate.empty()) metadata.Add("tracestate", call_.trace.tracestate);
+      options.metadata = &metadata;
+    }
+    stream_ = peer_->channel.StartUnary("/inference.GRPCInferenceService/ModelInfer", options,
+                                        Forward(call_.request()), this);
+    call_.scope()->SetHandler(this);
+    return true;
+  }
+
+  void OnMessage(Slice message) override { answer_ = std::move(message); }
+
+  void OnDone(net::CallResult result) override {
+    stream_ = nullptr;
+    if (result.status.ok()) return End(DecodeAnswer(answer_));
+    const bool unprocessed =
+        result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
+    const bool nobody = result.status.kind() == ErrorKind::kUnavailable && unprocessed;
+    if (nobody && !retried_ && !call_.scope()->cancelled() && state_->budget.Spend()) {
+      retried_ = true;
+      const std::shared_ptr<Peer> before = peer_;
+      HoldUntilNextTurn(before);
+      if (Start()) {
+        state_->counts->retries.Add();
+        return;
+      }
+      peer_ = before;
+    }
+    state_->counts->failures.Add();
+    InferResponse response = InferResponse::Error(std::move(result.status));
+    response.unprocessed = unprocessed;
+    response.retry_after = ReadRetryAfter(result.trailers);
+    End(std::move(response));
+  }
+
+  void OnCancel() override {
+    if (stream_ != nullptr) stream_->Cancel();
+  }
+
+  void EndUnreachable() {
+    state_->counts->failures.Add();
+    InferResponse response = InferResponse::Error(
+        Unavailable("no instance of the next service is known: see whether it is running"));
+    response.unprocessed = true;
+    End(std::move(response));
+  }
+
+ private:
+  // A channel must not be destroyed while it tells of a call's end.
+  void HoldUntilNextTurn(std::shared_ptr<Peer> peer) {
+    if (peer.use_count() <= 3) state_->loop.Post([peer = std::move(peer)] {});
+  }
+  void End(InferResponse response) {
+    const std::unique_ptr<Call> self(this);
+    if (peer_ != nullptr && peer_.use_count() == 1) HoldUntilNextTurn(std::move(peer_));
+    call_.Finish(std::move(response));
+  }
+
+  const std::shared_ptr<LoopState> state_;
+  InferCall call_;
+  std::shared_ptr<Peer> peer_;
+  net::ClientStream* stream_ = nullptr;
+  Slice answer_;
+  bool retried_ = false;
+};
+
+RemoteService::RemoteService(net::LoopThreads& loops)
+    : counts_(std::make_shared<Counts>()), peers_(loops, std::make_shared<Peers>()) {
+  for (int i = 0; i < loops.size(); ++i) {
+    // Channels are closed on their own loop while that runs.
+    states_.emplace_back(new LoopState(loops.loop(i), counts_), [](LoopState* state) {
+      std::shared_ptr<LoopState> last(state);
+      if (!last->loop.running()) return;
+      last->loop.Post([last]() mutable { last.reset(); });
+    });
+  }
+}
+
+RemoteService::~RemoteService() = default;
+
+Status RemoteService::Publish(const std::vector<Endpoint>& endpoints, int64_t revision) {
+  auto peers = std::make_shared<Peers>();
+  peers->revision = revision;
+  for (const Endpoint& endpoint : endpoints) {
+    Result<net::Address> address = net::Address::Parse(endpoint.address);
+    if (!address.ok()) {
+      return InvalidArgument("endpoint '" + endpoint.id + "': " + address.status().message());
+    }
+    for (const auto& [other, unused] : peers->endpoints) {
+      if (other.id == endpoint.id) {
+        return InvalidArgument("endpoint '" + endpoint.id + "' is given twice");
+      }
+    }
+    peers->endpoints.emplace_back(endpoint, std::move(address.value()));
+  }
+  peers_.Publish(peers);
+  for (const auto& state : states_) {
+    state->loop.Post([state, peers] { state->Apply(peers); });
+  }
+  return Status::Ok();
+}
+
+void RemoteService::Infer(InferCall call) {
+  const std::shared_ptr<const Peers>& peers = peers_.Get(call.loop());
+  const auto state = std::find_if(states_.begin(), states_.end(), [&call](const auto& each) {
+    return &each->loop == &call.loop();
+  });
+  (*state)->Apply(peers);
+  (*state)->budget.OnCall();
+  counts_->calls.Add();
+  auto remote = std::make_unique<Call>(*state, std::move(call));
+  if (remote->Start()) {
+    remote.release();  // its own from here on
+  } else {
+    remote.release()->EndUnreachable();
+  }
+}
+
+Report RemoteService::Stats() const {
+  const std::shared_ptr<const Peers> peers = peers_.Latest();
+  Report report;
+  report.Add("revision", static_cast<uint64_t>(peers->revision))
+      .Add("endpoints", static_cast<uint64_t>(peers->endpoints.size()))
+      .Add("calls", counts_->calls.value())
+      .Add("retries", counts_->retries.value())
+      .Add("failures", counts_->failures.value());
+  return report;
+}
+
+}  // namespace skysail::services

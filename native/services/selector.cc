@@ -1,0 +1,165 @@
+#include "services/selector.h"
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "services/prediction_id.h"
+#include "telemetry/histogram.h"
+
+namespace skysail::services {
+namespace {
+
+using selection::Arm;
+using selection::Candidate;
+using selection::Decision;
+
+struct Counts {
+  telemetry::Counter requests;
+  telemetry::Counter refused;  // nobody could answer
+};
+
+struct Choice {
+  std::string application;
+  TimeNs objective = kSecond;
+  std::vector<const Candidate*> candidates;
+  std::shared_ptr<Counts> counts;  // carried over from set to set
+};
+
+// The version that the caller named, of the first candidate that has it.
+Decision Named(std::string_view version, const std::vector<const Candidate*>& candidates) {
+  for (const Candidate* candidate : candidates) {
+    for (const Arm& arm : candidate->versions) {
+      if (arm.name == version) return {candidate, &arm};
+    }
+  }
+  return {};
+}
+
+std::string VersionNames(const std::vector<const Candidate*>& candidates) {
+  std::string names;
+  for (const Candidate* candidate : candidates) {
+    for (const Arm& arm : candidate->versions) {
+      if (!names.empty()) names += ", ";
+      names += candidate->model + " " + arm.name;
+    }
+  }
+  return names.empty() ? "none" : names;
+}
+
+Status NobodyAnswers(std::string_view version, const Choice& choice) {
+  if (!version.empty()) {
+    return NotFound("'" + choice.application + "' has no version '" + std::string(version) +
+                    "' (versions: " + VersionNames(choice.candidates) + ")");
+  }
+  return Status(ErrorKind::kFailedPrecondition,
+                "no model of application '" + choice.application +
+                    "' has a version that takes traffic (versions: " +
+                    VersionNames(choice.candidates) + ")");
+}
+
+}  // namespace
+
+struct Selector::Snapshot {
+  int64_t revision = 0;
+  std::vector<std::unique_ptr<Candidate>> models;
+  std::unordered_map<std::string_view, const Candidate*> by_model;
+  std::vector<std::unique_ptr<Choice>> choices;
+  std::unordered_map<std::string_view, const Choice*> by_application;
+};
+
+Selector::Selector(net::LoopThreads& loops, std::shared_ptr<InferService> next,
+                   std::unique_ptr<const selection::Policy> policy, const Clock& clock)
+    : next_(std::move(next)), policy_(std::move(policy)), clock_(clock),
+      snapshot_(loops, std::make_shared<Snapshot>()) {}
+
+Selector::~Selector() = default;
+
+Status Selector::Publish(const std::vector<Application>& applications,
+                         const std::vector<Route>& routes, int64_t revision) {
+  const std::shared_ptr<const Snapshot> old = snapshot_.Latest();
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->revision = revision;
+  for (const Route& route : routes) {
+    auto model = std::make_unique<Candidate>();
+    model->model = route.model;
+    model->salt = route.salt;
+    for (const auto& [version, weight] : route.versions) {
+      if (!(weight >= 0)) {
+        return InvalidArgument("route of model '" + route.model + "': weight of version '" +
+                               version + "' must be 0 or more");
+      }
+      model->versions.push_back({version, weight});
+    }
+    if (!snapshot->by_model.emplace(model->model, model.get()).second) {
+      return InvalidArgument("the route of model '" + route.model + "' is given twice");
+    }
+    snapshot->models.push_back(std::move(model));
+  }
+  for (const Application& application : applications) {
+    auto choice = std::make_unique<Choice>();
+    choice->application = application.name;
+    choice->objective = application.objective;
+    for (const std::string& model : application.models) {
+      const auto routed = snapshot->by_model.find(model);
+      if (routed != snapshot->by_model.end()) choice->candidates.push_back(routed->second);
+    }
+    const auto known = old->by_application.find(application.name);
+    choice->counts = known != old->by_application.end() ? known->second->counts
+                                                        : std::make_shared<Counts>();
+    if (!snapshot->by_application.emplace(choice->application, choice.get()).second) {
+      return InvalidArgument("application '" + application.name + "' is given twice");
+    }
+    snapshot->choices.push_back(std::move(choice));
+  }
+  snapshot_.Publish(std::move(snapshot));
+  return Status::Ok();
+}
+
+void Selector::Infer(InferCall call) {
+  const std::shared_ptr<const Snapshot>& snapshot = snapshot_.Get(call.loop());
+  InferRequest& request = call.request();
+  const auto found = snapshot->by_application.find(request.application);
+  if (found == snapshot->by_application.end()) {
+    call.Finish(InferResponse::Error(
+        NotFound("unknown application '" + std::string(request.application) + "' (" +
+                 std::to_string(snapshot->by_application.size()) + " known)")));
+    return;
+  }
+  const Choice& choice = *found->second;
+  choice.counts->requests.Add();
+  Decision decision;
+  if (request.version.empty()) {
+    decision = policy_->Select({request.context, Spread(request.prediction), &choice.candidates});
+  } else {
+    decision = Named(request.version, choice.candidates);
+  }
+  if (decision.version == nullptr) {
+    choice.counts->refused.Add();
+    call.Finish(InferResponse::Error(NobodyAnswers(request.version, choice)));
+    return;
+  }
+  request.model = decision.candidate->model;
+  request.version = decision.version->name;
+  request.keep_alive = snapshot;
+  if (call.deadline() == kNever) call.set_deadline(clock_.Now() + choice.objective);
+  next_->Infer(std::move(call));
+}
+
+Report Selector::Stats() const {
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_.Latest();
+  Report applications;
+  for (const auto& choice : snapshot->choices) {
+    Report counts;
+    counts.Add("requests", choice->counts->requests.value())
+        .Add("refused", choice->counts->refused.value());
+    applications.Add(choice->application, std::move(counts));
+  }
+  Report report;
+  report.Add("revision", static_cast<uint64_t>(snapshot->revision))
+      .Add("applications", std::move(applications));
+  return report;
+}
+
+}  // namespace skysail::services

@@ -1,0 +1,478 @@
+#include "services/version_queue.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "oip/transform.h"
+#include "services/batch_message.h"
+#include "services/reserved.h"
+
+namespace skysail::services {
+namespace {
+
+// Of an objective, what the hops before and after the batcher need.
+constexpr TimeNs kHopAllowance = 2 * kMillisecond;
+// How often replicas may turn a work away before it is told so.
+constexpr int kMostRefusals = 8;
+
+InferResponse Failure(ErrorKind kind, std::string message, bool unprocessed = false) {
+  InferResponse response = InferResponse::Error(Status(kind, std::move(message)));
+  response.unprocessed = unprocessed;
+  return response;
+}
+
+}  // namespace
+
+std::shared_ptr<VersionQueue> MakeVersionQueue(net::EventLoop& home,
+                                               std::shared_ptr<const ServedVersion> version,
+                                               batching::QueueOptions options,
+                                               std::shared_ptr<VersionStats> stats,
+                                               const Clock& clock) {
+  return std::shared_ptr<VersionQueue>(
+      new VersionQueue(home, std::move(version), options, std::move(stats), clock),
+      [](VersionQueue* queue) {
+        // Held by the task, so that a loop that never runs it again still destroys the queue.
+        std::shared_ptr<VersionQueue> last(queue);
+        if (!last->home().running()) return;
+        last->home().Post([last]() mutable { last.reset(); });
+      });
+}
+
+VersionQueue::VersionQueue(net::EventLoop& home, std::shared_ptr<const ServedVersion> version,
+                           batching::QueueOptions options, std::shared_ptr<VersionStats> stats,
+                           const Clock& clock)
+    : home_(home), stats_(std::move(stats)), clock_(clock), queue_(options),
+      version_(std::move(version)), seal_timer_([this] { Schedule(); }),
+      expiry_timer_([this] { ExpireDue(); }) {}
+
+VersionQueue::~VersionQueue() {
+  closing_ = true;
+  FailWaiting(Status(ErrorKind::kUnavailable, "the batcher is going away"));
+  replicas_.clear();
+  leaving_.clear();
+  home_.ForgetFlush(this);
+}
+
+void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, CachePlace place) {
+  version_ = std::move(version);
+  place_ = std::move(place);
+  configured_ = true;
+  stackable_ = version_->signature.has_value() && version_->signature->Stackable();
+  std::vector<std::unique_ptr<Replica>> kept;
+  for (const Endpoint& endpoint : version_->replicas) {
+    const auto known =
+        std::find_if(replicas_.begin(), replicas_.end(), [&endpoint](const auto& replica) {
+          return replica != nullptr && replica->endpoint().id == endpoint.id &&
+                 replica->endpoint().address == endpoint.address;
+        });
+    if (known != replicas_.end()) {
+      kept.push_back(std::move(*known));
+      continue;
+    }
+    Result<net::Address> address = net::Address::Parse(endpoint.address);
+    if (!address.ok()) continue;  // refused by Batcher::Publish
+    batching::LimitOptions limits;
+    limits.max_rows = version_->max_batch_rows;
+    if (stackable_ && version_->signature->max_rows > 0) {
+      limits.max_rows = std::min(limits.max_rows, version_->signature->max_rows);
+    }
+    kept.push_back(std::make_unique<Replica>(*this, home_, endpoint, std::move(address.value()),
+                                             limits, clock_));
+  }
+  for (auto& replica : replicas_) {
+    if (replica != nullptr && !replica->idle()) leaving_.push_back(std::move(replica));
+  }
+  replicas_ = std::move(kept);
+  Schedule();
+}
+
+void VersionQueue::Retire(std::shared_ptr<VersionQueue> self) {
+  retired_ = true;
+  self_ = std::move(self);
+  Schedule();
+}
+
+void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
+  const TimeNs now = clock_.Now();
+  if (retired_) {
+    stats_->calls.Ended(ErrorKind::kUnavailable);
+    call.Finish(Failure(ErrorKind::kUnavailable,
+                        "model '" + version_->model + "' version '" + version_->version +
+                            "' is no longer served here",
+                        true));
+    return;
+  }
+  if (call.scope()->cancelled()) {
+    stats_->calls.Ended(ErrorKind::kCancelled);
+    call.Finish(InferResponse::Error(Cancelled("the caller left")));
+    return;
+  }
+  if (!key.empty() && Join(&call, key, key_hash, now)) return;
+  std::unique_ptr<Work> work = NewWork(std::move(call), now, std::move(key), key_hash);
+  const TimeNs wait = WaitAhead(*work, now);
+  if (wait > 0 && now + wait > work->deadline) {
+    stats_->refused.Add();
+    InferResponse refusal = Failure(
+        ErrorKind::kResourceExhausted,
+        "the wait ahead (" + std::to_string(wait / kMillisecond) +
+            " ms) is longer than the time until the deadline: try again later",
+        true);
+    refusal.retry_after = std::max(now + wait - work->deadline, kMillisecond);
+    Finish(*work->tickets[0], std::move(refusal));
+    return;
+  }
+  if (!work->key.empty()) flights_.Add(work.get());
+  const std::string group = stackable_ ? oip::BatchGroup(work->request->view) : std::string();
+  Push(std::move(work), group);
+}
+
+std::unique_ptr<Work> VersionQueue::NewWork(InferCall call, TimeNs now, Slice key,
+                                            uint64_t key_hash) {
+  auto work = std::make_unique<Work>();
+  work->request = call.TakeRequest();
+  work->rows = work->request->rows;
+  work->deadline = call.deadline();
+  work->enqueued = now;
+  work->key = std::move(key);
+  work->key_hash = key_hash;
+  work->tickets.push_back(std::make_unique<Ticket>(*this, *work, std::move(call), now, false));
+  return work;
+}
+
+bool VersionQueue::Join(InferCall* call, const Slice& key, uint64_t key_hash, TimeNs now) {
+  Work* work = flights_.Find(key.view(), key_hash);
+  if (work == nullptr) return false;
+  stats_->coalesced.Add();
+  work->tickets.push_back(std::make_unique<Ticket>(*this, *work, std::move(*call), now, true));
+  return true;
+}
+
+void VersionQueue::Push(std::unique_ptr<Work> work, const std::string& group) {
+  work->batch = nullptr;
+  if (!queue_.Push(work.get(), group)) {
+    flights_.Remove(work.get());
+    stats_->refused.Add();
+    InferResponse full = Failure(ErrorKind::kResourceExhausted,
+                                 "the queue of model '" + version_->model + "' is full (" +
+                                     std::to_string(queue_.entries()) + " requests wait)",
+                                 true);
+    full.retry_after = kMillisecond;
+    for (const auto& ticket : work->tickets) {
+      if (ticket->waiting()) Finish(*ticket, full);
+    }
+    return;
+  }
+  if (work->deadline < expiry_at_) {
+    expiry_at_ = work->deadline;
+    expiry_timer_.Set(home_, expiry_at_);
+  }
+  work.release();  // the queue's from here on
+  Schedule();
+}
+
+// Until a replica would take it; 0 while nothing was learned or nothing stands before it.
+TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now) const {
+  if (queue_.empty() || work.deadline < queue_.NextDeadline()) return 0;
+  int64_t rows_at_once = 0;  // by all ready replicas
+  TimeNs free_at = kNever, round = 0;
+  for (const auto& replica : replicas_) {
+    if (!replica->ready()) continue;
+    const int64_t limit = LimitOf(*replica);
+    rows_at_once += limit;
+    round = std::max(round, replica->controller().Estimate(limit));
+    free_at = std::min(free_at, replica->FreeAt(now));
+  }
+  if (rows_at_once == 0) return 0;
+  const int64_t rounds = (queue_.rows() + work.rows + rows_at_once - 1) / rows_at_once;
+  return free_at - now + rounds * round;
+}
+
+int64_t VersionQueue::LimitOf(const Replica& replica) const {
+  return stackable_ ? replica.controller().limit() : 1;
+}
+
+// Waiting takes the other half.
+TimeNs VersionQueue::BatchObjective() const {
+  const TimeNs objective = version_->objective;
+  return (objective - std::min(kHopAllowance, objective / 10)) / 2;
+}
+
+void VersionQueue::Flush() {
+  ExpireDue();
+  Pump();
+  UpdateGauges();
+  const bool busy = !queue_.empty() || !leaving_.empty() ||
+                    std::any_of(replicas_.begin(), replicas_.end(),
+                                [](const auto& replica) { return !replica->idle(); });
+  if (retired_ && !busy) home_.Post([last = std::move(self_)]() mutable { last.reset(); });
+}
+
+void VersionQueue::Pump() {
+  seal_timer_.Cancel();
+  if (queue_.empty() || !configured_) return;
+  const TimeNs now = clock_.Now();
+  TimeNs wake_at = kNever;
+  while (!queue_.empty()) {
+    Replica* replica = NextReplica(now, &wake_at);
+    if (replica == nullptr) break;
+    Dispatch(*replica, now);
+  }
+  if (queue_.empty()) return;
+  if (wake_at != kNever) seal_timer_.Set(home_, wake_at);
+  const bool hope = std::any_of(replicas_.begin(), replicas_.end(), [](const auto& replica) {
+    return replica->ready() || replica->hopeful();
+  });
+  if (!hope) {
+    FailWaiting(Status(ErrorKind::kUnavailable,
+                       "no replica of model '" + version_->model + "' version '" +
+                           version_->version + "' can be reached (" +
+                           std::to_string(replicas_.size()) + " known)"));
+  }
+}
+
+// Free replicas take turns; else the first one whose staged batch should be sealed now. `wake_at`
+// becomes the earliest instant at which asking again may give another answer.
+Replica* VersionQueue::NextReplica(TimeNs now, TimeNs* wake_at) {
+  *wake_at = kNever;
+  const size_t count = replicas_.size();
+  Replica* stage = nullptr;
+  for (size_t i = 0; i < count; ++i) {
+    const size_t at = (next_replica_ + i) % count;
+    Replica& replica = *replicas_[at];
+    if (!replica.ready()) continue;
+    if (replica.idle()) {
+      next_replica_ = at + 1;
+      return &replica;
+    }
+    if (replica.in_flight() > 1 || stage != nullptr) continue;
+    const int64_t limit = LimitOf(replica);
+    const TimeNs seal_at = replica.SealAt();
+    if (seal_at <= now || (queue_.rows() >= limit && queue_.NextBatchRows(limit) >= limit)) {
+      stage = &replica;
+    } else {
+      *wake_at = std::min(*wake_at, seal_at);
+    }
+  }
+  return stage;
+}
+
+void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
+  const int64_t limit = LimitOf(replica);
+  const int64_t waiting = queue_.rows();
+  // An idle replica takes whatever is not expired, so that a pessimistic estimate is always tested.
+  const TimeNs needed =
+      replica.idle() ? 0
+                     : std::min(replica.controller().Estimate(std::min(waiting, limit)),
+                                version_->objective / 2);
+  taken_.clear();
+  expired_.clear();
+  queue_.Take(limit, now, needed, &taken_, &expired_);
+  std::vector<std::unique_ptr<Work>> members;
+  members.reserve(taken_.size());
+  int64_t rows = 0;
+  for (batching::QueueEntry* entry : taken_) {
+    members.emplace_back(static_cast<Work*>(entry));
+    rows += entry->rows;
+    stats_->queue_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(now - entry->enqueued, 0)));
+  }
+  std::vector<std::unique_ptr<Work>> late;
+  for (batching::QueueEntry* entry : expired_) late.emplace_back(static_cast<Work*>(entry));
+  if (!members.empty()) {
+    const bool full = rows >= limit || (waiting > limit && 2 * rows > limit);
+    stats_->batches.Add();
+    stats_->batch_rows.Record(static_cast<uint64_t>(rows));
+    Bytes request = BatchRequest(members, version_->model, version_->version);
+    replica.Send(std::make_unique<Batch>(replica, std::move(members), rows, full),
+                 std::move(request));
+  }
+  for (auto& work : late) Expire(std::move(work), now + needed);
+}
+
+void VersionQueue::ExpireDue() {
+  const TimeNs now = clock_.Now();
+  if (expiry_at_ > now) return;
+  expired_.clear();
+  queue_.TakeExpired(now, &expired_);
+  std::vector<std::unique_ptr<Work>> late;
+  for (batching::QueueEntry* entry : expired_) late.emplace_back(static_cast<Work*>(entry));
+  expiry_at_ = queue_.NextDeadline();
+  expiry_timer_.Set(home_, expiry_at_);
+  for (auto& work : late) Expire(std::move(work), now);
+}
+
+// Answers the callers who cannot be served by `by`; the others wait on, if there are any.
+void VersionQueue::Expire(std::unique_ptr<Work> work, TimeNs by) {
+  for (size_t i = 0; i < work->tickets.size(); ++i) {  // an answer may lead to another call joining
+    Ticket& ticket = *work->tickets[i];
+    if (!ticket.waiting() || ticket.deadline() > by) continue;
+    stats_->expired.Add();
+    Finish(ticket, Failure(ErrorKind::kDeadlineExceeded,
+                           "the deadline passed while the request waited for a replica of model '" +
+                               version_->model + "'",
+                           true));
+  }
+  if (work->wanted()) {
+    Requeue(std::move(work), false);
+  } else {
+    flights_.Remove(work.get());
+  }
+}
+
+void VersionQueue::FailWaiting(const Status& status) {
+  std::vector<std::unique_ptr<Work>> waiting;
+  expired_.clear();
+  queue_.TakeExpired(kNever, &expired_);
+  for (batching::QueueEntry* entry : expired_) waiting.emplace_back(static_cast<Work*>(entry));
+  InferResponse response = InferResponse::Error(status);
+  response.unprocessed = true;
+  for (const auto& work : waiting) flights_.Remove(work.get());
+  for (const auto& work : waiting) {
+    for (const auto& ticket : work->tickets) {
+      if (ticket->waiting()) Finish(*ticket, response);
+    }
+  }
+}
+
+void VersionQueue::OnCallerLeft(Work& work) {
+  stats_->calls.Ended(ErrorKind::kCancelled);
+  if (work.wanted()) return;
+  if (work.queued()) {
+    flights_.Remove(&work);
+    queue_.Remove(&work);
+    const std::unique_ptr<Work> dropped(&work);
+  } else if (work.batch != nullptr) {
+    flights_.Remove(&work);
+    work.batch->MemberLeft();
+  }
+}
+
+void VersionQueue::OnReplicaChanged() { Schedule(); }
+
+void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
+                               net::CallResult result, bool lost) {
+  const ErrorKind kind = result.status.kind();
+  const bool refused =
+      result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
+  const bool late = kind == ErrorKind::kDeadlineExceeded || kind == ErrorKind::kCancelled;
+  for (const auto& work : batch->members()) work->batch = nullptr;
+  if (kind == ErrorKind::kOk || (late && !lost && !refused)) {
+    const TimeNs took = replica.Learn(*batch, BatchObjective(), late);
+    if (!late) stats_->model_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(took, 0)));
+    if (late && !closing_ && took > BatchObjective()) {
+      replica.Suspect(oip::ModelRequest(batch->members()[0]->request->message,
+                                        batch->members()[0]->request->view, version_->model,
+                                        version_->version));
+    }
+  }
+  if (lost) stats_->replicas_lost.Add();
+
+  if (kind == ErrorKind::kOk) {
+    Deliver(*batch);
+  } else {
+    InferResponse failure = InferResponse::Error(std::move(result.status));
+    for (auto& work : batch->members()) {
+      if (!work->wanted()) continue;
+      if (closing_) {
+        FailFirst(std::move(work), Failure(ErrorKind::kUnavailable, "the batcher is going away"));
+      } else if (refused && ++work->refusals < kMostRefusals) {
+        Requeue(std::move(work), false);
+      } else if ((lost || kind == ErrorKind::kCancelled) && !work->retried) {
+        // It may be this very request that ended the replica: alone, it can take no other with it.
+        work->retried = true;
+        stats_->retried.Add();
+        Requeue(std::move(work), true);
+      } else {
+        FailFirst(std::move(work), failure);
+      }
+    }
+  }
+  if (!replica.idle()) return Schedule();
+  const auto leaving =
+      std::find_if(leaving_.begin(), leaving_.end(),
+                   [&replica](const auto& held) { return held.get() == &replica; });
+  if (leaving != leaving_.end()) {
+    // Its channel is telling us of this end: it must outlive the turn.
+    home_.Post([gone = std::shared_ptr<Replica>(std::move(*leaving))] {});
+    leaving_.erase(leaving);
+  }
+  Schedule();
+}
+
+void VersionQueue::Deliver(Batch& batch) {
+  Result<std::vector<Bytes>> cut =
+      CutAnswer(batch.answer(), batch.members(), version_->signature);
+  for (size_t i = 0; i < batch.members().size(); ++i) {
+    std::unique_ptr<Work> work = std::move(batch.members()[i]);
+    if (!cut.ok()) {
+      FailFirst(std::move(work), InferResponse::Error(cut.status()));
+      continue;
+    }
+    flights_.Remove(work.get());
+    Bytes& payload = cut.value()[i];
+    if (place_.cache != nullptr && !work->key.empty()) {
+      // A copy of its own: the bytes that came hold the answers of the whole batch.
+      payload = Bytes(Slice::Copy(payload.Flatten().view()));
+      const cache::PredictionCache::Key key{place_.space, work->key.view(), work->key_hash};
+      place_.cache->Insert(key, payload.Flatten(), place_.ttl);
+    }
+    Answer(*work, payload);
+  }
+}
+
+void VersionQueue::Requeue(std::unique_ptr<Work> work, bool alone) {
+  work->deadline = work->EarliestDeadline();
+  const bool separate = alone || work->retried;
+  const std::string group = separate ? "alone " + std::to_string(++alone_)
+                            : stackable_ ? oip::BatchGroup(work->request->view)
+                                         : std::string();
+  Push(std::move(work), group);
+}
+
+void VersionQueue::FailFirst(std::unique_ptr<Work> work, const InferResponse& response) {
+  flights_.Remove(work.get());
+  for (const auto& ticket : work->tickets) {
+    if (!ticket->waiting()) continue;
+    if (!ticket->joined || closing_) {
+      Finish(*ticket, response);
+      continue;
+    }
+    Enqueue(ticket->Release(), Slice(), 0);
+  }
+}
+
+void VersionQueue::Answer(Work& work, const Bytes& payload) {
+  for (const auto& ticket : work.tickets) {
+    if (!ticket->waiting()) continue;
+    InferResponse response;
+    response.payload = payload;
+    response.model = version_->model;
+    response.version = version_->version;
+    response.cache = work.key.empty()  ? CacheOutcome::kNone
+                     : ticket->joined ? CacheOutcome::kCoalesced
+                                      : CacheOutcome::kMiss;
+    Finish(*ticket, std::move(response));
+  }
+}
+
+void VersionQueue::Finish(Ticket& ticket, InferResponse response) {
+  stats_->calls.Ended(response.status.kind(), clock_.Now() - ticket.arrived);
+  ticket.Answer(std::move(response));
+}
+
+void VersionQueue::UpdateGauges() {
+  int64_t limit = 0;
+  uint64_t ready = 0, in_flight = 0;
+  for (const auto& replica : replicas_) {
+    limit = std::max(limit, LimitOf(*replica));
+    ready += replica->ready() ? 1 : 0;
+    in_flight += replica->in_flight();
+  }
+  stats_->limit_rows.store(limit, std::memory_order_relaxed);
+  stats_->queued.store(queue_.entries(), std::memory_order_relaxed);
+  stats_->batches_in_flight.store(in_flight, std::memory_order_relaxed);
+  stats_->replicas.store(replicas_.size(), std::memory_order_relaxed);
+  stats_->replicas_ready.store(ready, std::memory_order_relaxed);
+}
+
+}  // namespace skysail::services

@@ -1,0 +1,122 @@
+// The calls that wait for one model version, and the replicas that serve them.
+//
+// Earliest deadline first; a free replica pulls what waits (work-conserving). Requests that arrive in
+// one turn of the loop are dispatched at its end, so that they meet in one batch at no cost in time.
+// What is expired is dropped before dispatch; what cannot be in time is refused at once. A batch whose
+// replica was lost is run again elsewhere, each member alone, once; work that certainly did not run is
+// put back. Equal queries in flight run once.
+#ifndef SKYSAIL_SERVICES_VERSION_QUEUE_H_
+#define SKYSAIL_SERVICES_VERSION_QUEUE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "batching/batch_queue.h"
+#include "cache/prediction_cache.h"
+#include "net/event_loop.h"
+#include "services/config.h"
+#include "services/flight_table.h"
+#include "services/infer_call.h"
+#include "services/replica.h"
+#include "services/version_stats.h"
+#include "services/work.h"
+
+namespace skysail::services {
+
+// Where the answers of a version are kept; nothing is kept without a cache.
+struct CachePlace {
+  std::shared_ptr<cache::PredictionCache> cache;
+  cache::Space space = 0;
+  TimeNs ttl = 0;
+};
+
+// Home loop only, the destructor included (see MakeVersionQueue), except where said.
+class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Flushable {
+ public:
+  // Any thread. Calls wait until the first Configure.
+  VersionQueue(net::EventLoop& home, std::shared_ptr<const ServedVersion> version,
+               batching::QueueOptions options, std::shared_ptr<VersionStats> stats,
+               const Clock& clock);
+  ~VersionQueue();
+
+  net::EventLoop& home() const { return home_; }  // any thread
+
+  // Takes over a (new) configuration: replicas that are in both keep their channels and what was
+  // learned of them, the others are let go once what they run has ended.
+  void Configure(std::shared_ptr<const ServedVersion> version, CachePlace place);
+  // No more calls will be taken; those that wait are still served while there are replicas.
+  // `self` keeps the queue until they have been answered.
+  void Retire(std::shared_ptr<VersionQueue> self);
+  // A call of this loop, checked: its request has its rows. `key` empty: neither cached nor joined.
+  void Enqueue(InferCall call, Slice key, uint64_t key_hash);
+
+  void Flush() override;
+  void OnCallerLeft(Work& work) override;
+  void OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch, net::CallResult result,
+                   bool lost) override;
+  void OnReplicaChanged() override;
+
+ private:
+  std::unique_ptr<Work> NewWork(InferCall call, TimeNs now, Slice key, uint64_t key_hash);
+  bool Join(InferCall* call, const Slice& key, uint64_t key_hash, TimeNs now);
+  // Puts it into the queue, or answers when that is full.
+  void Push(std::unique_ptr<Work> work, const std::string& group);
+  TimeNs WaitAhead(const Work& work, TimeNs now) const;
+  void Pump();
+  Replica* NextReplica(TimeNs now, TimeNs* wake_at);
+  void Dispatch(Replica& replica, TimeNs now);
+  void ExpireDue();
+  void Expire(std::unique_ptr<Work> work, TimeNs now);
+  void FailWaiting(const Status& status);
+
+  void Deliver(Batch& batch);
+  void Requeue(std::unique_ptr<Work> work, bool alone);
+  // Ends the work: `response` is the first caller's; those who joined it are put into the queue anew,
+  // each for itself.
+  void FailFirst(std::unique_ptr<Work> work, const InferResponse& response);
+  void Answer(Work& work, const Bytes& payload);
+  void Finish(Ticket& ticket, InferResponse response);
+
+  int64_t LimitOf(const Replica& replica) const;
+  TimeNs BatchObjective() const;
+  void Schedule() { home_.FlushAtEndOfTurn(this); }
+  void UpdateGauges();
+
+  // Constant after construction.
+  net::EventLoop& home_;
+  const std::shared_ptr<VersionStats> stats_;
+  const Clock& clock_;
+
+  // Owned by the home loop. A queued work is owned by the queue: Push lets go of it, and whoever takes
+  // it out (Take, TakeExpired, Remove) owns it again.
+  batching::BatchQueue queue_;
+  FlightTable flights_;
+  std::shared_ptr<const ServedVersion> version_;
+  CachePlace place_;
+  bool configured_ = false;
+  bool stackable_ = false;
+  bool retired_ = false;
+  std::shared_ptr<VersionQueue> self_;  // while retired and not done
+  bool closing_ = false;
+  uint64_t alone_ = 0;  // numbers the groups of works that run alone
+  size_t next_replica_ = 0;
+  std::vector<std::unique_ptr<Replica>> replicas_;
+  std::vector<std::unique_ptr<Replica>> leaving_;  // out of the configuration, with work to end
+  net::Timer seal_timer_, expiry_timer_;
+  TimeNs expiry_at_ = kNever;
+  std::vector<batching::QueueEntry*> taken_, expired_;  // scratch
+};
+
+// A queue that is destroyed on its home loop, while that runs, whoever lets go of it last.
+std::shared_ptr<VersionQueue> MakeVersionQueue(net::EventLoop& home,
+                                               std::shared_ptr<const ServedVersion> version,
+                                               batching::QueueOptions options,
+                                               std::shared_ptr<VersionStats> stats,
+                                               const Clock& clock);
+
+}  // namespace skysail::services
+
+#endif  // SKYSAIL_SERVICES_VERSION_QUEUE_H_
