@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 from benchmarks import processes
 
 _COMMAND = Path(sys.executable).parent / "skysail"
-_ROLES = ("frontend", "selector", "batcher", "serve-model", "etcd", "up")
+_ROLES = ("frontend", "selector", "batcher", "serve-model", "etcd")
+_COMMAND_S = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,65 +42,43 @@ class Mesh:
         return processes.with_environment("SKYSAIL_HOME", str(self.home))
 
     def roles(self) -> dict[int, str]:
-        """What each process is: the first of its arguments that names a role."""
+        """What each process is: the first of its arguments that names a role; else the supervisor."""
         found = {}
         for pid in self.pids():
             words = [Path(word).name for word in processes.command_line(pid)]
-            found[pid] = next((word for word in words if word in _ROLES), "other")
+            found[pid] = next((word for word in words if word in _ROLES), "supervisor")
         return found
 
 
-def _environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "SKYSAIL_HOME": str(home)}
-
-
-def _skysail(home: Path, *arguments: str, timeout_s: float = 90) -> str:
-    done = subprocess.run(
-        [str(_COMMAND), *arguments],
-        env=_environment(home),
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+def _skysail(home: Path, *arguments: str) -> str:
+    """Runs the command to its end; what it printed. Files, not pipes: what it leaves running may keep them."""
+    with tempfile.TemporaryFile("w+") as said:
+        done = subprocess.run(
+            [str(_COMMAND), *arguments],
+            env={**os.environ, "SKYSAIL_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT if arguments[-1] != "--json" else subprocess.DEVNULL,
+            timeout=_COMMAND_S,
+            check=False,
+        )
+        said.seek(0)
+        text = said.read()
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise RuntimeError(f"skysail {' '.join(arguments)} failed ({done.returncode}): {said}")
-    return done.stdout
-
-
-def _addresses(home: Path, up: subprocess.Popen[str], log: Path, *, timeout_s: float) -> tuple[str, str]:
-    give_up = time.monotonic() + timeout_s
-    while time.monotonic() < give_up:
-        if up.poll() not in (None, 0):
-            raise RuntimeError(f"skysail up ended with {up.returncode}: {log.read_text()[-2000:]}")
-        with contextlib.suppress(RuntimeError, ValueError, KeyError, TypeError):
-            frontend = json.loads(_skysail(home, "status", "--json"))["frontend"]
-            if frontend["grpc"] and frontend["http"]:
-                return str(frontend["grpc"]), str(frontend["http"])
-        time.sleep(0.2)
-    raise RuntimeError(f"skysail up has no frontend after {timeout_s} s: {log.read_text()[-2000:]}")
+        raise RuntimeError(
+            f"skysail {' '.join(arguments)} failed ({done.returncode}): {text.strip()[-2000:]}"
+        )
+    return text
 
 
 @contextlib.contextmanager
 def serving(home: Path, *, fused: bool, options: Sequence[str] = ()) -> Iterator[Mesh]:
     """Runs ``skysail up``, as separate processes or fused, and ``skysail down`` at the end."""
     home.mkdir(parents=True)
-    log = home / "up.log"
-    command = [str(_COMMAND), "up", *(["--fused"] if fused else []), *options]
-    with log.open("w") as log_file:
-        up = subprocess.Popen(
-            command,
-            env=_environment(home),
-            stdin=subprocess.DEVNULL,
-            stdout=log_file,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
     try:
-        grpc, http = _addresses(home, up, log, timeout_s=60)
-        yield Mesh(grpc=grpc, http=http, home=home)
+        _skysail(home, "up", *(["--fused"] if fused else []), *options)
+        frontend = json.loads(_skysail(home, "status", "--json"))["frontend"]
+        yield Mesh(grpc=frontend["grpc"], http=frontend["http"], home=home)
     finally:
         with contextlib.suppress(RuntimeError):
             _skysail(home, "down")
-        processes.stop(up, grace_s=20)
