@@ -68,17 +68,18 @@ def extensions() -> list[Extension]:
         return []
     codec = Extension(
         "skysail.native.codec",
-        ["native/codec.pyx"],
-        include_dirs=[numpy.get_include()],
+        # With the parts of the core that read messages, so that both refuse the same ones in the same words.
+        ["native/codec.pyx", "native/base/status.cc"]
+        + [f"native/oip/{name}.cc" for name in ("contents", "message", "tensor", "text", "typed")],
+        include_dirs=["native", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-O2", "-g1"],
+        extra_compile_args=["-std=c++17", "-O2", "-g1"],
+        language="c++",
     )
-    parts: list[Extension] = []
-    if any((ROOT / "native" / "bindings").glob("*.cc")):
-        parts.append(CMakeExtension("skysail.native._core", "_core"))
-    if (ROOT / "native" / "codec.pyx").exists():
-        parts += cythonize([codec], build_dir="build/cython", language_level=3, quiet=True)
-    return parts
+    return [
+        CMakeExtension("skysail.native._core", "_core"),
+        *cythonize([codec], build_dir="build/cython", language_level=3, quiet=True),
+    ]
 
 
 setup(
