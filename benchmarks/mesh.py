@@ -51,7 +51,7 @@ class Mesh:
 
 
 def _skysail(home: Path, *arguments: str) -> str:
-    """Runs the command to its end; what it printed. Files, not pipes: what it leaves running may keep them."""
+    """Runs the command; what it printed. To a file: what it leaves running may keep a pipe open."""
     with tempfile.TemporaryFile("w+") as said:
         done = subprocess.run(
             [str(_COMMAND), *arguments],

@@ -69,7 +69,8 @@ Connection::Connection(const Options& options, const Bodies* bodies, CallSink* s
       sink_(*sink),
       vary_(options.vary < 0 || options.protocol == Protocol::kH1 ? options.vary
                                                                   : options.vary + 5),
-      fd_(Dial(options.target)) {
+      fd_(Dial(options.target)),
+      varied_(static_cast<uint32_t>((options.seed * 4096 + static_cast<uint64_t>(fd_)) * 2654435761u)) {
   fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
 }
 

@@ -69,10 +69,10 @@ class Connection {
 
  private:
   const int64_t vary_;  // offset in the request as sent, or -1
-  int fd_ = -1;
+  const int fd_;
+  uint32_t varied_;  // begins elsewhere for every seed and connection
   bool failed_ = false;
   size_t sent_ = 0;
-  uint32_t varied_ = 0;
   std::string unread_;  // the start of a unit whose end has not come
 };
 

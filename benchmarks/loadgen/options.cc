@@ -20,14 +20,14 @@ constexpr char kUsage[] = R"(loadgen --target HOST:PORT|unix:PATH --bodies FILE 
   --streams N            calls in flight on each connection (1)
   --rate R               open loop: Poisson arrivals a second; 0 is a closed loop (0)
   --max-outstanding N    open loop: arrivals over this are failed unsent (4096)
-  --seed N               of arrivals and of the Zipf draw (1)
+  --seed N               of arrivals, of the Zipf draw and of varied bodies (1)
   --warmup-s S           answered but not measured (0.5)
   --duration-s S         measured (2)
   --count N              stop after N measured answers (0: by time)
   --drain-s S            await the last answers so long (2)
   --check-every K        compare every K-th answer (16)
   --zipf S --first K     draw from the first K bodies, rank r with probability ~ 1/r^S
-  --vary OFFSET          write the floats +n, -n of the n-th call into each body at OFFSET
+  --vary OFFSET          write the floats +n, -n into each body at OFFSET, another n for each call
 
 Prints one line of JSON. Exit status: 0 when calls were answered, 1 when none was, 2 for bad usage.
 )";

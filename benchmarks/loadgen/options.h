@@ -29,7 +29,7 @@ struct Options {
   uint32_t streams = 1;        // calls in flight on one connection, at most
   double rate = 0;             // arrivals a second (Poisson); 0: closed loop
   uint32_t max_outstanding = 4096;  // open loop: an arrival over this is not sent, and failed
-  uint64_t seed = 1;
+  uint64_t seed = 1;         // of arrivals, the Zipf draw and varied bodies
   double warmup_s = 0.5;
   double duration_s = 2;
   uint64_t count = 0;        // > 0: stop after so many measured answers
@@ -37,7 +37,7 @@ struct Options {
   uint32_t check_every = 16;  // compare every k-th answer; 1: all
   double zipf = 0;           // > 0: bodies are drawn with probability 1 / rank^zipf
   uint32_t first = 0;        // > 0: only the first so many bodies
-  int64_t vary = -1;         // >= 0: offset of two floats that become +n and -n of the n-th call
+  int64_t vary = -1;         // >= 0: offset of two floats that become +n and -n, n new for each call
 };
 
 // Reads the command line; on a mistake prints what is legal and exits with 2.

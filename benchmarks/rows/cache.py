@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 from benchmarks import load
@@ -26,12 +27,17 @@ def _repeated(servers: Servers) -> Mapping[str, Callable[[], Sample]]:
 
 def _distinct(servers: Servers) -> Mapping[str, Callable[[], Sample]]:
     fused = servers.fused
+    seeds = itertools.count(1)
 
     def arm(model: str) -> Callable[[], Sample]:
         file = servers.trivial_bodies(model)
-        vary = ("--vary", str(file.raw_offset))  # no two calls are equal
-        what = Load(bodies=file.path, duration_s=servers.seconds, extra=vary)
-        return lambda: on_mesh(fused, what)
+
+        def run() -> Sample:
+            # No two calls are equal, whether of one run or of two.
+            vary = ("--vary", str(file.raw_offset), "--seed", str(next(seeds)))
+            return on_mesh(fused, Load(bodies=file.path, duration_s=servers.seconds, extra=vary))
+
+        return run
 
     return {"cache on": arm("cached"), "cache off": arm("trivial")}
 
