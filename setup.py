@@ -73,7 +73,8 @@ def extensions() -> list[Extension]:
         + [f"native/oip/{name}.cc" for name in ("contents", "message", "tensor", "text", "typed")],
         include_dirs=["native", numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
-        extra_compile_args=["-std=c++17", "-O2", "-g1"],
+        extra_compile_args=["-std=c++17", "-O2", "-g1", "-fvisibility=hidden"],
+        depends=[str(path.relative_to(ROOT)) for path in sorted((ROOT / "native").glob("*/*.h"))],
         language="c++",
     )
     return [

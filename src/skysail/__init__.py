@@ -1,7 +1,7 @@
 """Skysail serves predictions from many models behind one address.
 
-``Client`` calls a frontend and returns a ``Prediction`` or raises a ``SkysailError``. The services, the command
-line and the native parts are packages of their own below this one.
+``Client`` calls a frontend and returns a ``Prediction`` or raises a ``SkysailError``. The services, the
+command line and the native parts are packages of their own below this one.
 """
 
 from typing import TYPE_CHECKING
