@@ -1,0 +1,225 @@
+// The server against bytes that gRPC's clients do not send.
+#include "net/raw_peer_test_support.h"
+#include "net/rpc_test_support.h"
+
+namespace skysail::net {
+namespace {
+
+constexpr uint8_t kEndHeaders = NGHTTP2_FLAG_END_HEADERS;
+constexpr uint8_t kEndStream = NGHTTP2_FLAG_END_STREAM;
+const std::string kMessage("\0\0\0\0\2hi", 7);
+
+class ProtocolTest : public ::testing::Test {
+ protected:
+  int Start(ServerOptions options = {}) {
+    server = std::make_unique<TestServer>(options);
+    address = server->Start();
+    return address.port;
+  }
+  void ExpectStillServing() {
+    TestClient client(address);
+    EXPECT_TRUE(client.Call("/t.T/Echo", "x")->status().ok());
+  }
+  // The header fields that answer one request.
+  std::map<std::string, std::string> Ask(
+      const std::vector<std::pair<std::string, std::string>>& fields) {
+    RawPeer peer(address.port);
+    peer.SendPreface();
+    peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(fields)) +
+              Frame(NGHTTP2_DATA, kEndStream, 1, kMessage));
+    const RawPeer::Received answer = peer.NextOf(NGHTTP2_HEADERS);
+    EXPECT_EQ(answer.type, NGHTTP2_HEADERS) << "the connection ended";
+    return answer.headers;
+  }
+
+  std::unique_ptr<TestServer> server;
+  Address address;
+};
+
+TEST_F(ProtocolTest, GarbageInsteadOfThePrefaceClosesThatConnectionOnly) {
+  RawPeer peer(Start());
+  peer.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(peer.WaitForEnd());
+  ExpectStillServing();
+  EXPECT_EQ(server->server().stats().protocol_errors, 1u);
+}
+
+TEST_F(ProtocolTest, BrokenFramesEndWithGoaway) {
+  RawPeer peer(Start());
+  peer.SendPreface();
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 2, "\xff\xff\xff"));  // even id, broken HPACK
+  EXPECT_EQ(peer.NextOf(NGHTTP2_GOAWAY).type, NGHTTP2_GOAWAY);
+  ExpectStillServing();
+}
+
+TEST_F(ProtocolTest, SilentConnectionIsDroppedAfterTheHandshakeTimeout) {
+  ServerOptions options;
+  options.handshake_timeout = 50 * kMillisecond;
+  RawPeer peer(Start(options));
+  EXPECT_TRUE(peer.WaitForEnd());
+}
+
+TEST_F(ProtocolTest, CallIsAnsweredWithHeadersDataAndTrailers) {
+  RawPeer peer(Start());
+  peer.SendPreface();
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
+            Frame(NGHTTP2_DATA, kEndStream, 1, kMessage));
+  RawPeer::Received frame = peer.NextOf(NGHTTP2_HEADERS);
+  EXPECT_EQ(frame.headers[":status"], "200");
+  EXPECT_EQ(frame.headers["content-type"], "application/grpc");
+  frame = peer.NextOf(NGHTTP2_DATA);
+  EXPECT_EQ(frame.payload, kMessage);
+  frame = peer.NextOf(NGHTTP2_HEADERS);
+  EXPECT_EQ(frame.headers["grpc-status"], "0");
+  EXPECT_NE(frame.flags & kEndStream, 0);
+}
+
+TEST_F(ProtocolTest, MessageInPiecesOfOneByteIsPutTogether) {
+  RawPeer peer(Start());
+  peer.SendPreface();
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))));
+  for (const char c : kMessage) peer.Send(Frame(NGHTTP2_DATA, 0, 1, std::string(1, c)));
+  peer.Send(Frame(NGHTTP2_DATA, kEndStream, 1, ""));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_DATA).payload, kMessage);
+}
+
+TEST_F(ProtocolTest, OtherContentTypeIs415) {
+  Start();
+  auto fields = CallHeaders("/t.T/Echo");
+  fields.back().second = "application/json";
+  EXPECT_EQ(Ask(fields)[":status"], "415");
+  fields.back().second = "application/grpcx";
+  EXPECT_EQ(Ask(fields)[":status"], "415");
+  fields.back().second = "application/grpc+proto";
+  EXPECT_EQ(Ask(fields)[":status"], "200");
+}
+
+TEST_F(ProtocolTest, OtherMethodIs405) {
+  Start();
+  auto fields = CallHeaders("/t.T/Echo");
+  fields.front().second = "GET";
+  EXPECT_EQ(Ask(fields)[":status"], "405");
+}
+
+TEST_F(ProtocolTest, UnknownEncodingIsUnimplementedAndNamesTheKnown) {
+  Start();
+  auto fields = CallHeaders("/t.T/Echo");
+  fields.emplace_back("grpc-encoding", "snappy");
+  auto answer = Ask(fields);
+  EXPECT_EQ(answer["grpc-status"], "12");
+  EXPECT_EQ(answer["grpc-accept-encoding"], "identity,gzip,deflate");
+}
+
+TEST_F(ProtocolTest, StatusMessageIsPercentEncoded) {
+  Start();
+  server->Stop();
+  server = std::make_unique<TestServer>();
+  server->AddUnary("/t.T/Fail", [](UnaryCall call) { call.Fail(Internal("ü%\n")); });
+  address = server->Start();
+  auto answer = Ask(CallHeaders("/t.T/Fail"));
+  EXPECT_EQ(answer["grpc-message"], "%C3%BC%25%0A");
+  EXPECT_EQ(answer["grpc-status"], "13");
+}
+
+TEST_F(ProtocolTest, HugeDeclaredLengthIsRefusedBeforeItsBytesCome) {
+  RawPeer peer(Start());
+  peer.SendPreface();
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
+            Frame(NGHTTP2_DATA, 0, 1, std::string("\0\xff\xff\xff\xff", 5)));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "8");
+  // The caller had more to send: it is told that nobody reads it.
+  EXPECT_EQ(peer.NextOf(NGHTTP2_RST_STREAM).payload, std::string(4, '\0'));
+}
+
+TEST_F(ProtocolTest, RequestCutShortIsInternal) {
+  RawPeer peer(Start());
+  peer.SendPreface();
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
+            Frame(NGHTTP2_DATA, kEndStream, 1, std::string("\0\0\0\0\2h", 6)));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
+}
+
+TEST_F(ProtocolTest, NoOrTwoMessagesInAUnaryCallAreInternal) {
+  RawPeer peer(Start());
+  peer.SendPreface();
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders | kEndStream, 1,
+                  Headers(CallHeaders("/t.T/Echo"))));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 3, Headers(CallHeaders("/t.T/Echo"))) +
+            Frame(NGHTTP2_DATA, kEndStream, 3, kMessage + kMessage));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
+}
+
+TEST_F(ProtocolTest, CompressedFlagWithoutEncodingAndBrokenGzipAreInternal) {
+  Start();
+  RawPeer peer(address.port);
+  peer.SendPreface();
+  const std::string marked("\1\0\0\0\2hi", 7);
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
+            Frame(NGHTTP2_DATA, kEndStream, 1, marked));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
+  auto fields = CallHeaders("/t.T/Echo");
+  fields.emplace_back("grpc-encoding", "gzip");
+  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 3, Headers(fields)) +
+            Frame(NGHTTP2_DATA, kEndStream, 3, marked));
+  EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
+}
+
+TEST_F(ProtocolTest, PeerThatVanishesMidMessageLeavesNothingBehind) {
+  Start();
+  {
+    RawPeer peer(address.port);
+    peer.SendPreface();
+    peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
+              Frame(NGHTTP2_DATA, 0, 1, std::string("\0\0\0\x10\0half", 9)));
+    ASSERT_EQ(peer.NextOf(NGHTTP2_SETTINGS).type, NGHTTP2_SETTINGS);
+  }
+  TestClient client(address);
+  EXPECT_TRUE(client.Until([&] {
+    return server->server().stats().connections_open == 0 &&
+           server->server().stats().calls_open == 0;
+  }));
+  ExpectStillServing();
+}
+
+TEST_F(ProtocolTest, PingIsAnswered) {
+  RawPeer peer(Start());
+  peer.SendPreface();
+  peer.Send(Frame(NGHTTP2_PING, 0, 0, "12345678"));
+  const RawPeer::Received pong = peer.NextOf(NGHTTP2_PING);
+  EXPECT_EQ(pong.payload, "12345678");
+  EXPECT_NE(pong.flags & NGHTTP2_FLAG_ACK, 0);
+}
+
+TEST_F(ProtocolTest, RapidResetsEndTheConnection) {
+  ServerOptions options;
+  options.max_concurrent_streams = 10;
+  RawPeer peer(Start(options));
+  peer.SendPreface();
+  const std::string cancel("\0\0\0\x08", 4);
+  std::string flood;
+  for (int32_t id = 1; id < 4000; id += 2) {
+    flood += Frame(NGHTTP2_HEADERS, kEndHeaders, id, Headers(CallHeaders("/t.T/Echo")));
+    flood += Frame(NGHTTP2_RST_STREAM, 0, id, cancel);
+  }
+  peer.Send(flood);
+  EXPECT_TRUE(peer.WaitForEnd());
+  ExpectStillServing();
+}
+
+TEST_F(ProtocolTest, ConnectionsOverTheLimitAreClosed) {
+  ServerOptions options;
+  options.max_connections = 1;
+  RawPeer first(Start(options));
+  first.SendPreface();
+  ASSERT_EQ(first.NextOf(NGHTTP2_SETTINGS).type, NGHTTP2_SETTINGS);
+  RawPeer second(address.port);
+  second.SendPreface();
+  EXPECT_TRUE(second.WaitForEnd());
+  EXPECT_EQ(server->server().stats().connections_refused, 1u);
+  first.Send(Frame(NGHTTP2_PING, 0, 0, "12345678"));
+  EXPECT_EQ(first.NextOf(NGHTTP2_PING).type, NGHTTP2_PING);
+}
+
+}  // namespace
+}  // namespace skysail::net

@@ -1,0 +1,150 @@
+// A peer that speaks bytes: for what no well-behaved client would send. Blocking, with a timeout.
+#ifndef SKYSAIL_NET_RAW_PEER_TEST_SUPPORT_H_
+#define SKYSAIL_NET_RAW_PEER_TEST_SUPPORT_H_
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <nghttp2/nghttp2.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "net/socket.h"
+
+namespace skysail::net {
+
+inline std::string Frame(uint8_t type, uint8_t flags, int32_t stream, std::string_view payload) {
+  std::string frame;
+  for (const int shift : {16, 8, 0}) frame.push_back(static_cast<char>(payload.size() >> shift));
+  frame.push_back(static_cast<char>(type));
+  frame.push_back(static_cast<char>(flags));
+  for (const int shift : {24, 16, 8, 0}) frame.push_back(static_cast<char>(stream >> shift));
+  return frame.append(payload);
+}
+
+// Header fields as HPACK literals; names and values under 127 bytes.
+inline std::string Headers(const std::vector<std::pair<std::string, std::string>>& fields) {
+  std::string block;
+  for (const auto& [name, value] : fields) {
+    block.push_back('\0');
+    block.append(1, static_cast<char>(name.size())).append(name);
+    block.append(1, static_cast<char>(value.size())).append(value);
+  }
+  return block;
+}
+
+inline std::vector<std::pair<std::string, std::string>> CallHeaders(const std::string& path) {
+  return {{":method", "POST"},  {":scheme", "http"},
+          {":path", path},      {":authority", "test"},
+          {"te", "trailers"},   {"content-type", "application/grpc"}};
+}
+
+class RawPeer {
+ public:
+  explicit RawPeer(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_port = htons(static_cast<uint16_t>(port));
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval limit{10, 0};
+    setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    connected_ = connect(socket_.fd(), reinterpret_cast<sockaddr*>(&name), sizeof(name)) == 0;
+    nghttp2_hd_inflate_new(&inflater_);
+  }
+  ~RawPeer() { nghttp2_hd_inflate_del(inflater_); }
+  bool connected() const { return connected_; }
+
+  void Send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t n = send(socket_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (n <= 0) return;
+      bytes.remove_prefix(static_cast<size_t>(n));
+    }
+  }
+  void SendPreface() { Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(NGHTTP2_SETTINGS, 0, 0, "")); }
+
+  struct Received {
+    int type = -1;  // -1: the connection ended (or nothing came for 10 s: timed_out)
+    int flags = 0;
+    int32_t stream = 0;
+    std::string payload;
+    std::map<std::string, std::string> headers;
+  };
+  // The next frame.
+  Received Next() {
+    Received frame;
+    const std::string head = Read(9);
+    if (head.size() < 9) return frame;
+    const auto byte = [&head](int i) { return static_cast<unsigned char>(head[i]); };
+    frame.type = byte(3);
+    frame.flags = byte(4);
+    frame.stream = (byte(5) << 24) | (byte(6) << 16) | (byte(7) << 8) | byte(8);
+    frame.payload = Read(static_cast<size_t>((byte(0) << 16) | (byte(1) << 8) | byte(2)));
+    if (frame.type == NGHTTP2_HEADERS) frame.headers = Inflate(frame.payload);
+    return frame;
+  }
+  // The next frame of `type`, or the end of the connection.
+  Received NextOf(int type) {
+    Received frame;
+    do {
+      frame = Next();
+    } while (frame.type != type && frame.type != -1);
+    return frame;
+  }
+  // Reads until the peer closes; false when it does not within the time limit.
+  bool WaitForEnd() {
+    while (Next().type != -1) {
+    }
+    return !timed_out_;
+  }
+
+ private:
+  std::string Read(size_t size) {
+    std::string bytes(size, '\0');
+    size_t have = 0;
+    while (have < size) {
+      const ssize_t n = recv(socket_.fd(), bytes.data() + have, size - have, 0);
+      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) timed_out_ = true;
+      if (n <= 0) break;
+      have += static_cast<size_t>(n);
+    }
+    bytes.resize(have);
+    return bytes;
+  }
+  std::map<std::string, std::string> Inflate(const std::string& block) {
+    std::map<std::string, std::string> headers;
+    auto* at = reinterpret_cast<const uint8_t*>(block.data());
+    size_t left = block.size();
+    for (;;) {
+      nghttp2_nv field;
+      int flags = 0;
+      const ssize_t n = nghttp2_hd_inflate_hd2(inflater_, &field, &flags, at, left, 1);
+      if (n < 0) break;
+      at += n;
+      left -= static_cast<size_t>(n);
+      if ((flags & NGHTTP2_HD_INFLATE_EMIT) != 0) {
+        headers[std::string(reinterpret_cast<char*>(field.name), field.namelen)] =
+            std::string(reinterpret_cast<char*>(field.value), field.valuelen);
+      }
+      if ((flags & NGHTTP2_HD_INFLATE_FINAL) != 0) {
+        nghttp2_hd_inflate_end_headers(inflater_);
+        break;
+      }
+    }
+    return headers;
+  }
+
+  Socket socket_;
+  bool connected_ = false;
+  bool timed_out_ = false;
+  nghttp2_hd_inflater* inflater_ = nullptr;
+};
+
+}  // namespace skysail::net
+
+#endif  // SKYSAIL_NET_RAW_PEER_TEST_SUPPORT_H_
