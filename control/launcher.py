@@ -21,7 +21,7 @@ from pathlib import Path
 
 from skysail.control.home import Home
 
-__all__ = ["SINGLE_THREADED", "Launcher", "Process", "Unit", "find_process"]
+__all__ = ["SINGLE_THREADED", "Launcher", "Process", "Unit", "find_process", "start_ticks"]
 
 # One thread for each numeric library: replicas are the parallelism, and libraries that each take every core
 # for a batch of 64 rows slow one another down. Set before a process starts because they read them when first

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import json
 import logging
 import os
@@ -16,8 +15,8 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from skysail.control import mesh
@@ -27,9 +26,10 @@ from skysail.control.home import Home
 from skysail.control.keys import PREFIX
 from skysail.control.launcher import Launcher, Unit
 from skysail.control.mirror import Mirror
+from skysail.control.running import hold
 from skysail.control.supervisor_loop import Supervisor
 
-__all__ = ["MeshDaemon", "find_etcd", "is_running", "main"]
+__all__ = ["MeshDaemon", "find_etcd", "main"]
 
 log = logging.getLogger(__name__)
 
@@ -51,29 +51,6 @@ def find_etcd() -> str:
             "or name a running one with --etcd host:port"
         )
     return binary
-
-
-def is_running(home: Home) -> bool:
-    """Whether a daemon holds this home."""
-    try:
-        with _lock(home):
-            return False
-    except FailedPrecondition:
-        return True
-
-
-@contextmanager
-def _lock(home: Home) -> Iterator[None]:
-    with (home.run / "lock").open("w") as file:
-        try:
-            # Held by the open file, so it goes when the process goes, however that ends.
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FailedPrecondition(
-                f"Skysail is running already in {home.root}; "
-                "`skysail status` shows it, `skysail down` stops it"
-            ) from None
-        yield
 
 
 class MeshDaemon:
@@ -101,7 +78,7 @@ class MeshDaemon:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        with _lock(self._home):
+        with hold(self._home):
             tasks = [asyncio.create_task(stop.wait())]
             try:
                 if adopted := self._supervisor.adopt():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
 from skysail.control.schema import Signature, TensorSpec
-from skysail.model_servers.tensors import DTYPES, datatype_of
+from skysail.native.codec import DATATYPES, CodecError, datatype_of
 
 __all__ = ["ContractBroken", "OutputContract"]
 
@@ -74,27 +75,29 @@ class OutputContract:
             raise ContractBroken(
                 f"output {spec.name!r} must have {rows} rows, as the inputs have, got {shape[0]}"
             )
-        dtype = DTYPES[spec.datatype]
+        dtype = DATATYPES[spec.datatype]
         if spec.datatype == "BYTES":
             return _as_bytes(spec.name, array)
         if array.dtype == dtype:
             return array
-        if (
-            datatype_of(array.dtype) is None
-            or array.dtype.kind == "O"
-            or not np.can_cast(array.dtype, dtype, "safe")
-        ):
+        if array.dtype.kind == "O" or not np.can_cast(array.dtype, dtype, "safe"):
             raise ContractBroken(
-                f"output {spec.name!r} must be {spec.datatype}, "
-                f"got {datatype_of(array.dtype) or array.dtype}; "
+                f"output {spec.name!r} must be {spec.datatype}, got {_shown(array.dtype)}; "
                 f"return it as numpy.{dtype.name}, or state another datatype"
             )
         return array.astype(dtype)
 
 
+def _shown(dtype: np.dtype[Any]) -> str:
+    try:
+        return datatype_of(dtype)
+    except CodecError:
+        return str(dtype)
+
+
 def _as_bytes(name: str, array: np.ndarray) -> np.ndarray:
     if array.dtype.kind not in "SUO":
-        raise ContractBroken(f"output {name!r} must be BYTES (bytes or text), got {datatype_of(array.dtype)}")
+        raise ContractBroken(f"output {name!r} must be BYTES (bytes or text), got {_shown(array.dtype)}")
     encoded = np.empty(array.size, dtype=object)
     for i, value in enumerate(array.ravel().tolist()):
         if isinstance(value, str):

@@ -20,7 +20,7 @@ __all__ = ["main"]
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Reports `{"loader": ..., "signature": ...}` or `{"kind": ..., "error": ...}`; the exit status."""
+    """Reports loader, path, class and signature, or kind and error, as JSON; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path")
     parser.add_argument("--data", type=Path)
@@ -38,7 +38,12 @@ def main(argv: list[str] | None = None) -> int:
     except SkysailError as error:
         options.report.write_text(json.dumps({"kind": error.kind.value, "error": str(error)}))
         return 1
-    report = {"loader": loader_of(source), "signature": json.loads(signature.encode())}
+    report = {
+        "loader": loader_of(source),
+        "path": str(source.path.absolute()),
+        "class": source.class_name,
+        "signature": json.loads(signature.encode()),
+    }
     options.report.write_text(json.dumps(report))
     return 0
 

@@ -30,6 +30,7 @@ class ModelRunner:
         self._model = model
         self._path = path
         self._contract = OutputContract(model.signature)
+        self._datatypes = {spec.name: spec.datatype for spec in model.signature.outputs}
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
 
     def start(self) -> None:
@@ -54,7 +55,7 @@ class ModelRunner:
             outputs = self._contract.check(
                 self._model.predict(request.inputs), rows=task.rows, requested=request.outputs
             )
-            response = codec.encode_response(outputs)
+            response = codec.encode_response(outputs, datatypes=self._datatypes)
         except ContractBroken as error:
             log.error("the model broke its signature: %s", error)
             task.fail(Kind.INTERNAL, f"the model broke its signature: {error}")

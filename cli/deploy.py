@@ -1,0 +1,116 @@
+"""`skysail deploy` and `skysail scale`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skysail.cli.output import JsonOption, note, print_json
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command(rich_help_panel="Models")(deploy)
+    app.command(rich_help_panel="Models")(scale)
+
+
+def deploy(
+    name: Annotated[str, typer.Argument(help="The model's name; callable under it at once.")],
+    path: Annotated[str, typer.Argument(help="model.joblib, or file.py:Class.")],
+    version: Annotated[
+        str | None, typer.Option(help="The version's name. Left out: the next whole number.")
+    ] = None,
+    slo_ms: Annotated[
+        float | None,
+        typer.Option(help="Latency objective. A larger one allows larger batches. [1000 at first]"),
+    ] = None,
+    replicas: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="Copies, each a process. [1 at first]")
+    ] = None,
+    default: Annotated[
+        str | None,
+        typer.Option(help="One row of output as JSON, answered when no model answers in time."),
+    ] = None,
+    cache: Annotated[str | None, typer.Option(help="on or off. [on at first]")] = None,
+    inputs: Annotated[
+        list[str] | None, typer.Option("--input", help="An input, as x:FP32:[-1,16]; repeatable.")
+    ] = None,
+    outputs: Annotated[
+        list[str] | None, typer.Option("--output", help="An output, as y:FP32:[-1,1]; repeatable.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="A file or folder for the class's load(path).")] = None,
+    timeout_s: Annotated[float, typer.Option(help="How long to wait for the replicas.")] = 120.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve a model: make a version of what lies at PATH and send the model's calls there."""
+    import asyncio
+
+    from skysail.cli.deployment import Request, deploy_model
+    from skysail.control.errors import InvalidArgument
+    from skysail.control.home import Home
+
+    if cache not in (None, "on", "off"):
+        raise typer.BadParameter("must be on or off", param_hint="--cache")
+    try:
+        parsed = None if default is None else json.loads(default)
+    except ValueError as error:
+        raise InvalidArgument(f"--default must be JSON, such as 0 or '{{\"label\": 0}}': {error}") from None
+    request = Request(
+        name=name,
+        path=path,
+        data=data,
+        version=version,
+        inputs=tuple(inputs or ()),
+        outputs=tuple(outputs or ()),
+        replicas=replicas,
+        objective_ms=slo_ms,
+        default=parsed,
+        cache=None if cache is None else cache == "on",
+        timeout_s=timeout_s,
+    )
+    done = asyncio.run(deploy_model(Home.from_environment(), request, note))
+    if as_json:
+        print_json(done.encode())
+        return
+    print(
+        f"{done.model} version {done.version} is served by {done.replicas} replica"
+        f"{'s' if done.replicas != 1 else ''}.\n"
+        f"  takes   {', '.join(done.inputs)}\n"
+        f"  gives   {', '.join(done.outputs)}\n\n"
+        "Call it:\n"
+        f"  skysail predict {done.model} '{done.sample}'\n"
+        f"  curl http://{done.http}/v2/models/{done.model}/infer -d '{done.sample_http}'\n"
+        f'  skysail.Client("{done.grpc}").predict("{done.model}", ...)      in Python'
+    )
+
+
+def scale(
+    name: Annotated[str, typer.Argument(help="The model's name.")],
+    replicas: Annotated[
+        int, typer.Argument(min=0, max=1024, help="Copies of each version that has traffic.")
+    ],
+    version: Annotated[str | None, typer.Option(help="Of this version alone.")] = None,
+    wait: Annotated[bool, typer.Option(help="Return when it is so.")] = True,
+    timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 120.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Change how many replicas of a model run."""
+    import asyncio
+
+    from skysail.cli.deployment import scale_model
+    from skysail.control.home import Home
+
+    revision = asyncio.run(
+        scale_model(
+            Home.from_environment(), name, replicas, version=version, timeout_s=timeout_s if wait else None
+        )
+    )
+    if as_json:
+        print_json({"model": name, "replicas": replicas, "revision": revision})
+    else:
+        print(f"{name} has {replicas} replica{'s' if replicas != 1 else ''} of each version with traffic.")

@@ -1,0 +1,176 @@
+"""What `skysail status` shows: the configuration, and what every instance says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, cast
+
+import grpc
+
+from skysail.control import views
+from skysail.control.home import Home
+from skysail.control.running import RunningMesh
+from skysail.control.snapshot import Snapshot
+from skysail.control.store import Store
+from skysail.proto import admin_pb2, admin_pb2_grpc
+
+__all__ = ["Sample", "summary", "take"]
+
+ASK_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One look at everything.
+
+    Attributes:
+        at_s: when (monotonic).
+        snapshot: the configuration.
+        reports: what each instance answered, by its id; without those that did not answer.
+        processes: what the supervisor knows, by process name.
+    """
+
+    at_s: float
+    snapshot: Snapshot
+    reports: dict[str, admin_pb2.GetStatsResponse]
+    processes: dict[str, Any]
+
+
+async def take(home: Home, store: Store) -> Sample:
+    """Asks every instance at once."""
+    from skysail.cli.deployment import read_snapshot
+
+    snapshot = await read_snapshot(store)
+    instances = list(snapshot.instances.values())
+    answers = await asyncio.gather(*(_ask(instance.address) for instance in instances))
+    reports = {one.id: answer for one, answer in zip(instances, answers, strict=True) if answer is not None}
+    return Sample(time.monotonic(), snapshot, reports, home.read("units") or {})
+
+
+async def _ask(address: str) -> admin_pb2.GetStatsResponse | None:
+    async with grpc.aio.insecure_channel(address) as channel:
+        try:
+            stub = cast("admin_pb2_grpc.AdminAsyncStub", admin_pb2_grpc.AdminStub(channel))
+            return await stub.GetStats(admin_pb2.GetStatsRequest(), timeout=ASK_TIMEOUT_S)
+        except grpc.RpcError:
+            return None
+
+
+def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
+    """Everything as one JSON object; rates are those between the two samples."""
+    snapshot = now.snapshot
+    return {
+        "frontend": {"grpc": mesh.grpc, "http": mesh.http},
+        "etcd": mesh.etcd,
+        "fused": mesh.fused,
+        "revision": snapshot.revision,
+        "uptime_s": round(time.time() - mesh.started_at_s, 1),
+        "services": [
+            {
+                "role": one.role,
+                "id": one.id,
+                "address": one.address,
+                "pid": one.pid,
+                "revision": one.applied_revision,
+                "answers": one.id in now.reports,
+            }
+            for one in snapshot.instances.values()
+        ],
+        "applications": [
+            _application(name, application.objective_ms, before, now)
+            for name, application in sorted(views.applications(snapshot).items())
+        ],
+        "versions": [
+            _version(model.name, name, before, now)
+            for model in snapshot.models.values()
+            for name in model.versions
+        ],
+        "replicas": [
+            {
+                "model": one.model,
+                "version": one.version,
+                "id": one.id,
+                "address": one.address,
+                "pid": one.pid,
+            }
+            for one in snapshot.replicas.values()
+        ],
+        "processes": [{"name": name, **state} for name, state in sorted(now.processes.items())],
+    }
+
+
+def _application(name: str, objective_ms: float, before: Sample, now: Sample) -> dict[str, Any]:
+    path = ("frontend", "applications", name)
+    old, new = _find(before, *path), _find(now, *path)
+    latency = [one["latency_s"] for one in new]
+    return {
+        "name": name,
+        "objective_ms": objective_ms,
+        "requests": _sum(new, "requests"),
+        "rate_per_s": _rate(old, new, before, now),
+        "defaults": _sum(new, "defaults"),
+        "errors": sum(sum(one["errors"].values()) for one in new),
+        "p50_ms": _highest(latency, "p50"),
+        "p99_ms": _highest(latency, "p99"),
+    }
+
+
+def _version(model: str, version: str, before: Sample, now: Sample) -> dict[str, Any]:
+    path = ("batcher", "models", model, version)
+    old, new = _find(before, *path), _find(now, *path)
+    target = now.snapshot.models[model].versions[version]
+    document = now.snapshot.versions.get((model, version))
+    rows = [one["batching"]["rows"] for one in new]
+    batches = sum(one["count"] for one in rows)
+    lookups = sum(one["cache"]["lookups"] for one in new)
+    hits = sum(one["cache"]["hits"] for one in new)
+    return {
+        "model": model,
+        "version": version,
+        "weight": target.weight,
+        "replicas": target.replicas,
+        "ready": len(views.ready_replicas(now.snapshot, document)) if document else 0,
+        "requests": _sum(new, "requests"),
+        "rate_per_s": _rate(old, new, before, now),
+        "batch_rows": round(sum(one["sum"] for one in rows) / batches, 2) if batches else None,
+        "limit_rows": max((one["batching"]["limit_rows"] for one in new), default=None),
+        "model_p50_ms": _highest([one["batching"]["model_s"] for one in new], "p50"),
+        "model_p99_ms": _highest([one["batching"]["model_s"] for one in new], "p99"),
+        "queued": sum(one["batching"]["queued"] for one in new),
+        "hit_rate": round(hits / lookups, 4) if lookups else None,
+        "cache_hits": hits,
+        "cache_lookups": lookups,
+    }
+
+
+def _find(sample: Sample, *path: str) -> list[dict[str, Any]]:
+    """What lies under a path in the statistics of each instance that has it."""
+    found = []
+    for report in sample.reports.values():
+        value: Any = json.loads(report.stats_json)
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(value, dict):
+            found.append(value)
+    return found
+
+
+def _sum(stats: list[dict[str, Any]], name: str) -> int:
+    return sum(one[name] for one in stats)
+
+
+def _rate(old: list[dict[str, Any]], new: list[dict[str, Any]], before: Sample, now: Sample) -> float | None:
+    elapsed_s = now.at_s - before.at_s
+    # An instance that was restarted in between counts from zero again.
+    return (
+        round(max(0, _sum(new, "requests") - _sum(old, "requests")) / elapsed_s, 1) if elapsed_s > 0 else None
+    )
+
+
+def _highest(quantiles: list[dict[str, Any]], name: str) -> float | None:
+    """The worst among the instances, in milliseconds; None where nothing was counted."""
+    values = [one[name] for one in quantiles if one["count"]]
+    return round(max(values) * 1e3, 3) if values else None

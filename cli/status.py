@@ -1,0 +1,140 @@
+"""`skysail status`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from skysail.cli.output import JsonOption, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+__all__ = ["register"]
+
+#: Between the two looks that a rate needs.
+INTERVAL_S = 0.5
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(rich_help_panel="Mesh")(status)
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh every second until Ctrl-C.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show services, models, replicas, rates, latencies, batch sizes and cache hits."""
+    import asyncio
+
+    asyncio.run(_watch(as_json=as_json) if watch else _once(as_json=as_json))
+
+
+async def _once(*, as_json: bool) -> None:
+    import asyncio
+
+    from skysail.cli.deployment import open_store
+    from skysail.cli.gathering import summary, take
+    from skysail.control.home import Home
+    from skysail.control.running import running_mesh
+
+    home = Home.from_environment()
+    mesh = running_mesh(home)
+    async with open_store(home) as store:
+        before = await take(home, store)
+        await asyncio.sleep(INTERVAL_S)
+        found = summary(mesh, before, await take(home, store))
+    if as_json:
+        print_json(found)
+    else:
+        from rich.console import Console
+
+        Console().print(render(found))
+
+
+async def _watch(*, as_json: bool) -> None:
+    import asyncio
+
+    from rich.live import Live
+
+    from skysail.cli.deployment import open_store
+    from skysail.cli.gathering import summary, take
+    from skysail.control.home import Home
+    from skysail.control.running import running_mesh
+
+    home = Home.from_environment()
+    mesh = running_mesh(home)
+    async with open_store(home) as store:
+        before = await take(home, store)
+        with Live(auto_refresh=False, screen=False) as live:
+            while True:
+                await asyncio.sleep(1.0)
+                now = await take(home, store)
+                found = summary(mesh, before, now)
+                before = now
+                if as_json:
+                    print_json(found)
+                else:
+                    live.update(render(found), refresh=True)
+
+
+def render(found: dict[str, Any]) -> Group:
+    """The summary as tables."""
+    from rich.console import Group
+
+    head = (
+        f"gRPC {found['frontend']['grpc']}   HTTP http://{found['frontend']['http']}   etcd {found['etcd']}"
+    )
+    return Group(
+        head,
+        _table("Services", found["services"], role="role", address="address", pid="pid", revision="revision"),
+        _table(
+            "Applications",
+            found["applications"],
+            name="name",
+            objective="objective_ms",
+            calls="requests",
+            rate="rate_per_s",
+            p50="p50_ms",
+            p99="p99_ms",
+            defaults="defaults",
+            errors="errors",
+        ),
+        _table(
+            "Versions",
+            found["versions"],
+            model="model",
+            version="version",
+            weight="weight",
+            ready="ready",
+            replicas="replicas",
+            rate="rate_per_s",
+            batch="batch_rows",
+            limit="limit_rows",
+            p50="model_p50_ms",
+            p99="model_p99_ms",
+            hits="hit_rate",
+        ),
+        _table("Processes", found["processes"], name="name", pid="pid", failures="failures"),
+        "Times are in milliseconds, rates per second; batch is the mean of rows, limit the most of them now.",
+    )
+
+
+def _table(title: str, rows: list[dict[str, Any]], **columns: str) -> Any:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        numeric = all(isinstance(row[columns[column]], int | float | None) for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row[name]) for name in columns.values()))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,81 @@
+"""Runs one replica as a process: `skysail serve-model`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+from skysail.control.artefacts import Files, digest_of, verify
+from skysail.control.signature_text import format_tensor, parse_tensor
+from skysail.model_servers.adapter import Stated
+from skysail.model_servers.container import Container, ContainerOptions
+from skysail.model_servers.frameworks import loader_of, parse_source
+from skysail.model_servers.loading import load_model
+
+__all__ = ["serve_model"]
+
+log = logging.getLogger(__name__)
+
+
+def serve_model(
+    path: str,
+    *,
+    data: Path | None = None,
+    name: str = "",
+    version: str = "1",
+    listen: str = "127.0.0.1:0",
+    etcd: str = "",
+    inputs: tuple[str, ...] = (),
+    outputs: tuple[str, ...] = (),
+    replica_id: str = "",
+    digest: str = "",
+) -> None:
+    """Loads, warms up and serves a model until SIGTERM or SIGINT.
+
+    Raises:
+        SkysailError: it cannot be loaded, or is not what `digest` says.
+    """
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    source = parse_source(path, data)
+    files = Files(source.path, source.data)
+    if digest:
+        verify(files, digest)
+    stated = Stated(tuple(map(parse_tensor, inputs)), tuple(map(parse_tensor, outputs)))
+    model = load_model(source, stated)
+    options = ContainerOptions(
+        model=name or source.path.stem,
+        version=version,
+        digest=digest or digest_of(files),
+        replica_id=replica_id or f"{os.getpid()}-{secrets.token_hex(4)}",
+        path=source.path,
+        loader=loader_of(source),
+        listen=listen,
+        etcd=etcd,
+    )
+    takes, gives = (
+        ", ".join(map(format_tensor, specs)) for specs in (model.signature.inputs, model.signature.outputs)
+    )
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        container = Container(model, options)
+        await container.start()
+        print(
+            f"{options.model} version {options.version} is served at {container.address}: "
+            f"takes {takes}, gives {gives}",
+            flush=True,
+        )
+        await stop.wait()
+        log.info("draining")
+        await container.stop()
+
+    asyncio.run(run())
