@@ -67,7 +67,10 @@ class Parser {
           if (!Text(top, "id", field, &view->id)) return false;
           break;
         case kParameters:
-          if (!Parameter(top, field, &view->parameters.emplace_back())) return false;
+          if (!HasRoom("parameters", view->parameters.size()) ||
+              !Parameter(top, field, &view->parameters.emplace_back())) {
+            return false;
+          }
           visible = !IsReserved(view->parameters.back().name);
           break;
         default:
@@ -90,11 +93,13 @@ class Parser {
       *visible = true;
       const Place place{layout_.tensors, Tensors(view)->size(), {}};
       if (!Expect(place, nullptr, field, Type::kLength)) return false;
+      if (!HasRoom(layout_.tensors, place.index)) return false;
       return head || Tensor(place, field.bytes, &Tensors(view)->emplace_back());
     }
     if (field.number == layout_.raw_field) {
       *visible = true;
       if (!Expect(Place{}, layout_.raw, field, Type::kLength)) return false;
+      if (!HasRoom(layout_.raw, view->raw_contents.size())) return false;
       if (!head) view->raw_contents.push_back(field.bytes);
       return true;
     }
@@ -103,6 +108,7 @@ class Parser {
         *visible = true;
         const Place place{"outputs", view->outputs.size(), {}};
         if (!Expect(place, nullptr, field, Type::kLength)) return false;
+        if (!HasRoom("outputs", place.index)) return false;
         return head || RequestedOutput(place, field.bytes, &view->outputs.emplace_back());
       }
     }
@@ -269,6 +275,11 @@ class Parser {
     } else {
       visible->push_back(span);
     }
+  }
+
+  bool HasRoom(const char* what, size_t entries) {
+    if (entries < kMaxEntries) return true;
+    return Fail({}, what, "expected at most " + std::to_string(kMaxEntries) + ", got more");
   }
 
   bool Expect(const Place& place, const char* what, const Field& field, Type type) {

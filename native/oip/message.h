@@ -31,6 +31,10 @@ struct ParameterView {
 // reaches a model.
 inline constexpr std::string_view kReservedPrefix = "skysail.";
 
+// Most entries of each repeated field that a message may have: an entry takes two bytes of a message
+// and a hundred times that in its view.
+inline constexpr size_t kMaxEntries = 16384;
+
 // The entry of that name, or null. A name that occurs twice: the last one counts, as in every map.
 const ParameterView* FindParameter(const std::vector<ParameterView>& parameters,
                                    std::string_view name);
@@ -58,7 +62,8 @@ struct RequestView {
 };
 
 // Parses all of a request. InvalidArgument for anything that is not a well-formed message (a
-// truncated field, wrong wire type, invalid UTF-8 in a name, a rank beyond kMaxRank), for raw
+// truncated field, wrong wire type, invalid UTF-8 in a name, a rank beyond kMaxRank, more entries of a
+// field than kMaxEntries), for raw
 // contents whose number is neither 0 nor the number of inputs, and for an input that has typed and
 // raw contents; the message names the field or tensor. Refused too, although protobuf would merge
 // them: contents given twice for a tensor, and parameters of one tensor that are not adjacent; no

@@ -195,6 +195,17 @@ TEST(ParseRequestTest, RawContentsMatchTheInputs) {
   EXPECT_EQ(Error(TensorField(kX) + TensorField(kN)), "");
 }
 
+TEST(ParseRequestTest, EntriesAreBounded) {
+  for (const auto& [field, name] : std::vector<std::pair<int, std::string>>{
+           {4, "parameters"}, {5, "inputs"}, {6, "outputs"}, {7, "raw_input_contents"}}) {
+    std::string message;
+    for (size_t i = 0; i < kMaxEntries; ++i) message += Text(field, "");
+    EXPECT_THAT(Error(message), ::testing::Not(HasSubstr("got more"))) << name;
+    EXPECT_THAT(Error(message + Text(field, "")),
+                HasSubstr(name + ": expected at most 16384, got more"));
+  }
+}
+
 TEST(ParseRequestTest, ParametersOfATensorLieTogether) {
   const std::string p = TextParameter("p", "v");
   RequestView view;

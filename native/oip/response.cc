@@ -11,6 +11,7 @@ namespace skysail::oip {
 namespace {
 
 constexpr int kRawOutput = 6;
+constexpr int kStreamError = 1, kStreamResponse = 2;
 
 void AppendUnlessEmpty(std::string* out, int field, std::string_view text) {
   if (!text.empty()) wire::AppendBytes(out, field, text);
@@ -36,6 +37,22 @@ Bytes EncodeResponse(const ResponseHead& head, Bytes payload) {
   if (!fields.empty()) out.Append(Slice::Copy(fields));
   out.Append(std::move(payload));
   return out;
+}
+
+Bytes EncodeStreamResponse(Bytes response) {
+  std::string prefix;
+  wire::AppendPrefix(&prefix, kStreamResponse, response.size());
+  Bytes out(Slice::Copy(prefix));
+  out.Append(std::move(response));
+  return out;
+}
+
+Bytes EncodeStreamError(std::string_view message, std::string_view id) {
+  std::string fields;
+  wire::AppendBytes(&fields, kStreamError, message);
+  wire::AppendPrefix(&fields, kStreamResponse, wire::BytesFieldSize(3, id.size()));
+  wire::AppendBytes(&fields, 3, id);
+  return Slice::Copy(fields);
 }
 
 Result<Bytes> RepeatRows(const ResponseView& one_row, int64_t rows, size_t max_bytes) {

@@ -402,6 +402,35 @@ TEST(ResponseTest, HeadStandsBeforeThePayload) {
   EXPECT_EQ(EncodeResponse({}, payload).ToString(), payload.ToString());
 }
 
+TEST(StreamTest, WrapsAResponseOrAnError) {
+  const Slice response = Slice::Copy(make::Response("m", "1", {Floats("y", {1}, {2})}));
+  EXPECT_EQ(EncodeStreamResponse(response).ToString(), Text(2, response.view()));
+  EXPECT_EQ(EncodeStreamError("broken", "id").ToString(), Text(1, "broken") + Text(2, Text(3, "id")));
+}
+
+TEST(SplitResponseTest, NoAnswerDoesWorseThanAnError) {
+  const std::string whole = make::Response(
+      "m", "1",
+      {Floats("y", {3, 2}, {1, 2, 3, 4, 5, 6}), {"s", "BYTES", {3}, RawBytes({"a", "", "c"})}},
+      IntParameter("p", 1));
+  std::mt19937 random(5);
+  ResponseView view;
+  int split = 0;
+  for (int round = 0; round < 30'000; ++round) {
+    std::string text = whole;
+    for (uint32_t changes = random() % 3 + 1; changes > 0; --changes) {
+      text[random() % text.size()] = static_cast<char>(random());
+    }
+    const Slice message = Slice::Copy(text);
+    if (!ParseResponse(message.view(), &view).ok()) continue;
+    auto payloads = SplitResponse(message, view, {1, 2});
+    split += payloads.ok();
+    (void)RepeatRows(view, 3, 1000);
+    (void)NormalizeResponse(view);
+  }
+  EXPECT_GT(split, 0);
+}
+
 TEST(RepeatRowsTest, MakesAsManyRowsAsAsked) {
   const std::string more = IntParameter("p", 1);
   const auto one = Response(make::Response(
