@@ -89,6 +89,7 @@ class Service(ABC):
         self._registration = Registration(
             self._store, keys.instance(self.role, self.id), ttl_s=self.options.lease_ttl_s
         )
+        self._handlers = GrpcHandlers()
         self._health = health.HealthServicer()
         self._set_serving(False)
         self._loops = core.Loops(self.options.threads)
@@ -131,7 +132,7 @@ class Service(ABC):
 
     async def start(self) -> None:
         """Opens the ports and begins to follow the store."""
-        handlers = GrpcHandlers()
+        handlers = self._handlers.as_grpc_server()
         oip = OipServicer(  # type: ignore[abstract]  # predictions are answered by the data plane
             self.namespace, snapshot=lambda: self.snapshot, ready=lambda: self.ready
         )
@@ -150,7 +151,7 @@ class Service(ABC):
             pool=proto.POOL,
         )
         self._server.serve(self._plane.entry)
-        self._server.set_fallback(handlers)
+        self._handlers.attach(self._server)
         self._listen()
         self._loops.start()
         self._server.start()
@@ -172,13 +173,14 @@ class Service(ABC):
         if self._draining:
             return
         self._draining = True
-        self._set_serving(False)
+        self._health.enter_graceful_shutdown()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._registration.close()
         await self.close_edges()
         await asyncio.to_thread(self._server.shutdown)
+        await asyncio.to_thread(self._handlers.close)
         self._loops.stop()
         if self._own_store is not None:
             await self._own_store.close()
