@@ -70,7 +70,8 @@ Connection::Connection(const Options& options, const Bodies* bodies, CallSink* s
       vary_(options.vary < 0 || options.protocol == Protocol::kH1 ? options.vary
                                                                   : options.vary + 5),
       fd_(Dial(options.target)),
-      varied_(static_cast<uint32_t>((options.seed * 4096 + static_cast<uint64_t>(fd_)) * 2654435761u)) {
+      varied_(static_cast<uint32_t>((options.seed << 12 | static_cast<unsigned>(fd_)) *
+                                    2654435761u)) {
   fcntl(fd_, F_SETFL, fcntl(fd_, F_GETFL) | O_NONBLOCK);
 }
 

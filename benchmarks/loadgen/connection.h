@@ -52,8 +52,8 @@ class Connection {
   // Connects, blocking; exits with 2 when nobody listens there.
   Connection(const Options& options, const Bodies* bodies, CallSink* sink);
 
-  // Takes whole units off the front of `data` and returns the bytes taken, or -1 when the peer broke
-  // the protocol or is leaving.
+  // Takes whole units off the front of `data` and returns the bytes taken, or -1 when the peer
+  // broke the protocol or is leaving.
   virtual int64_t Consume(std::string_view data) = 0;
   // Reports every open call as failed with `error`.
   virtual void FailAll(std::string_view error) = 0;

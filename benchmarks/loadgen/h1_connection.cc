@@ -12,7 +12,7 @@ constexpr std::string_view kLength = "\r\ncontent-length:";
 
 // The value of content-length in `head`, or -1.
 int64_t ContentLength(std::string_view head) {
-  for (size_t at = head.find("\r\n"); at != std::string_view::npos; at = head.find("\r\n", at + 2)) {
+  for (size_t at = 0; (at = head.find("\r\n", at)) != std::string_view::npos; at += 2) {
     if (head.size() - at < kLength.size() ||
         strncasecmp(head.data() + at, kLength.data(), kLength.size()) != 0) {
       continue;

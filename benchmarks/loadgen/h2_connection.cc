@@ -91,7 +91,7 @@ H2Connection::H2Connection(const Options& options, const Bodies* bodies, CallSin
       max_streams_(options.streams),
       streams_(RoundUpToPowerOfTwo(4 * options.streams)) {
   if (largest_ > kLargestRequest) {
-    std::fprintf(stderr, "loadgen: a request of %u bytes does not fit one HTTP/2 frame\n", largest_);
+    std::fprintf(stderr, "loadgen: a request of %u bytes is too long for one frame\n", largest_);
     std::exit(2);
   }
   nghttp2_hd_inflate_new(&inflater_);

@@ -25,8 +25,8 @@ class Histogram {
   uint64_t total() const { return total_; }
   uint64_t max() const { return max_; }
 
-  // The smallest recorded bucket that at least `quantile` (0..1] of the values do not exceed; 0 when
-  // nothing was recorded.
+  // The smallest recorded bucket that at least `quantile` (0..1] of the values do not exceed; 0
+  // when nothing was recorded.
   uint64_t Percentile(double quantile) const {
     if (total_ == 0) return 0;
     const auto exact = static_cast<uint64_t>(std::ceil(quantile * static_cast<double>(total_)));

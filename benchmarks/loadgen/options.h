@@ -32,12 +32,12 @@ struct Options {
   uint64_t seed = 1;         // of arrivals, the Zipf draw and varied bodies
   double warmup_s = 0.5;
   double duration_s = 2;
-  uint64_t count = 0;        // > 0: stop after so many measured answers
-  double drain_s = 2;        // how long answers are awaited after the end
+  uint64_t count = 0;         // > 0: stop after so many measured answers
+  double drain_s = 2;         // how long answers are awaited after the end
   uint32_t check_every = 16;  // compare every k-th answer; 1: all
-  double zipf = 0;           // > 0: bodies are drawn with probability 1 / rank^zipf
-  uint32_t first = 0;        // > 0: only the first so many bodies
-  int64_t vary = -1;         // >= 0: offset of two floats that become +n and -n, n new for each call
+  double zipf = 0;            // > 0: bodies are drawn with probability 1 / rank^zipf
+  uint32_t first = 0;         // > 0: only the first so many bodies
+  int64_t vary = -1;          // >= 0: offset of two floats; +n, -n of a new n for each call
 };
 
 // Reads the command line; on a mistake prints what is legal and exits with 2.

@@ -10,8 +10,8 @@
 
 namespace skysail::loadgen {
 
-// `ok`, `latency_ns` and `seconds` are of the measured window; failures and wrong answers are of the
-// whole run: a warm-up excuses slowness only.
+// `ok`, `latency_ns` and `seconds` are of the measured window; failures and wrong answers are of
+// the whole run: a warm-up excuses slowness only.
 struct Report {
   bool open_loop = false;
   uint64_t ok = 0;

@@ -1,5 +1,5 @@
-// grpc++'s callback API at its plainest: grpcpp_callback_server. Prints its port; ends with its stdin.
-// The library chooses its own threads.
+// grpc++'s callback API at its plainest: grpcpp_callback_server. Prints its port; ends with its
+// stdin. The library chooses its own threads.
 #include <grpcpp/grpcpp.h>
 
 #include <cstdio>

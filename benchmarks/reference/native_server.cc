@@ -1,5 +1,5 @@
-// The native gRPC server doing what the reference servers do: native_server [THREADS], protobuf read,
-// sixteen floats a row summed, protobuf written. Prints its port; ends with its stdin.
+// The native gRPC server doing what the reference servers do: native_server [THREADS], protobuf
+// read, sixteen floats a row summed, protobuf written. Prints its port; ends with its stdin.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
