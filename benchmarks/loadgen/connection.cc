@@ -84,10 +84,10 @@ void Connection::OnReadable() {
   if (kept > 0) std::memcpy(buffer.data(), unread_.data(), kept);
   const ssize_t got = recv(fd_, buffer.data() + kept, buffer.size() - kept, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (got <= 0) return Fail();
+  if (got <= 0) return Fail("transport");
   const std::string_view data(buffer.data(), kept + static_cast<size_t>(got));
   const int64_t taken = Consume(data);
-  if (taken < 0) return Fail();
+  if (taken < 0) return Fail("transport");
   unread_.assign(data.substr(static_cast<size_t>(taken)));
 }
 
@@ -97,7 +97,7 @@ void Connection::Flush() {
     if (put < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return;
-      return Fail();
+      return Fail("transport");
     }
     sent_ += static_cast<size_t>(put);
   }
@@ -115,10 +115,10 @@ void Connection::AppendRequest(uint32_t body) {
   std::memcpy(out_.data() + start + vary_, pair, sizeof pair);
 }
 
-void Connection::Fail() {
+void Connection::Fail(std::string_view error) {
   if (failed_) return;
   failed_ = true;
-  FailAll("transport");
+  FailAll(error);
   outstanding_ = 0;
   out_.clear();
   sent_ = 0;

@@ -42,6 +42,8 @@ class Connection {
   void OnReadable();
   // Writes what the socket takes. wants_write() then says whether some is left.
   void Flush();
+  // Gives up: every open call is reported failed with `error`, and the connection has failed.
+  void Fail(std::string_view error);
 
   int fd() const { return fd_; }
   bool failed() const { return failed_; }
@@ -60,7 +62,6 @@ class Connection {
 
   // Appends a request's bytes to out_, varied if the options ask for it.
   void AppendRequest(uint32_t body);
-  void Fail();
 
   const Bodies& bodies_;
   CallSink& sink_;

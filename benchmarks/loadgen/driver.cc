@@ -79,7 +79,7 @@ Report Driver::Run() {
       Wait(open_loop_ ? std::min(next_arrival_, stop_at_) : stop_at_);
     }
   }
-  for (uint32_t i = Outstanding(); i > 0; --i) OnFailure(Call(), "unanswered");
+  for (const auto& connection : connections_) connection->Fail("unanswered");
   report_.seconds = static_cast<double>(std::max<int64_t>(stop_at_ - measure_from_, 0)) / 1e9;
   report_.cpu_s = CpuSeconds() - cpu_before;
   return report_;
@@ -173,8 +173,8 @@ void Driver::OnAnswer(const Call& call, std::string_view answer) {
   if (!AnswerMatches(options_.answer, answer, expected)) ++report_.wrong;
 }
 
-void Driver::OnFailure(const Call&, std::string_view error) {
-  if (open_loop_) report_.latency_ns.Record(Histogram::kForever);
+void Driver::OnFailure(const Call& call, std::string_view error) {
+  if (open_loop_ && call.start_ns >= measure_from_) report_.latency_ns.Record(Histogram::kForever);
   const auto known = report_.errors.find(error);
   if (known != report_.errors.end()) {
     ++known->second;

@@ -1,7 +1,7 @@
 // A server that is wrong on purpose, for the tests of the load generator:
-// wrong_server MODE [EVERY]. Every EVERY-th call is answered wrongly: "value" with another sum, "status" with UNAVAILABLE,
-// "empty" with no tensor at all, "late" rightly but 5 ms later than need be. Prints its port; ends
-// with its stdin.
+// wrong_server value|status|empty|late [EVERY]. Every EVERY-th call is answered wrongly: "value"
+// with another sum, "status" with UNAVAILABLE, "empty" with no tensor at all, "late" rightly but
+// 5 ms later than need be. Prints its port; ends with its stdin.
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
