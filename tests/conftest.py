@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.plugins.etcd", "tests.plugins.oip_server"]
+pytest_plugins = ["tests.plugins.etcd", "tests.plugins.grpcpp", "tests.plugins.oip_server"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
