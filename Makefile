@@ -31,7 +31,7 @@ lint: setup  ## Check style, formatting and types.
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/mypy -p skysail
-	@.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml skysail.native._core
+	@.venv/bin/python -m mypy.stubtest --mypy-config-file pyproject.toml skysail.native._core skysail.native.codec
 
 format: setup  ## Rewrite the Python code in the project's format.
 	@.venv/bin/ruff check --quiet --fix .

@@ -15,8 +15,8 @@ Parameter = bool | int | float | str
 DATATYPES: dict[str, np.dtype[Any]]
 """Each datatype of the protocol, such as FP32, and the dtype that its tensors are decoded to.
 
-NumPy has no bfloat16: BF16 is decoded to float32, which holds every value of it. BYTES is decoded to an object
-array of `bytes`.
+NumPy has no bfloat16: BF16 is decoded to float32, which holds every value of it. BYTES is decoded to an
+object array of `bytes`.
 """
 
 class CodecError(ValueError):

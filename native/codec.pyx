@@ -1,5 +1,5 @@
 # distutils: language = c++
-# cython: boundscheck=False, wraparound=False, embedsignature=True
+# cython: boundscheck=False, wraparound=False, embedsignature=True, auto_pickle=False, autotestdict=False
 """NumPy arrays to Open Inference Protocol messages and back; see codec.pyi for the contract.
 
 Messages are parsed and checked by the core (oip/), so that Python and C++ refuse the same ones in the same
@@ -104,6 +104,9 @@ cdef extern from "oip/wire.h" namespace "skysail::oip::wire" nogil:
 class CodecError(ValueError):
     """A malformed message, or arrays that the protocol cannot carry; says tensor, expected and got."""
 
+
+# The value of a parameter.
+Parameter = bool | int | float | str
 
 # The one table: the protocol's datatypes in the order of the core's enumeration -> the dtype that a tensor is
 # decoded to. NumPy has no bfloat16, which is widened; BYTES elements are Python bytes.
@@ -484,7 +487,9 @@ cdef bytes _encode(string* head, object tensors, object datatypes, int raw_field
     return message
 
 
-cdef void _put_head(string* head, object model_name, object model_version, object id, object parameters) except *:
+cdef void _put_head(
+    string* head, object model_name, object model_version, object id, object parameters
+) except *:
     _put_unless_empty(head, 1, model_name)
     _put_unless_empty(head, 2, model_version)
     _put_unless_empty(head, 3, id)
@@ -492,7 +497,9 @@ cdef void _put_head(string* head, object model_name, object model_version, objec
         _put_parameters(head, parameters)
 
 
-def encode_request(model_name, inputs, *, model_version="", id="", outputs=(), parameters=None, datatypes=None):
+def encode_request(
+    model_name, inputs, *, model_version="", id="", outputs=(), parameters=None, datatypes=None
+):
     """Encode a ModelInferRequest."""
     cdef string head
     _put_head(&head, model_name, model_version, id, parameters)

@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "oip/gather.h"
 #include "oip/transform.h"
 #include "oip/wire.h"
 
@@ -55,13 +56,13 @@ void FieldWriter::Parameter(std::string_view name, double value) {
 
 Bytes AppendHead(const Slice& message, std::string_view model_name, std::string_view model_version,
                  std::string_view parameters) {
-  std::string head;
-  head.reserve(4 * wire::kMaxVarint + model_name.size() + model_version.size() + parameters.size());
-  wire::AppendBytes(&head, kModelName, model_name);
-  wire::AppendBytes(&head, kModelVersion, model_version);
-  head.append(parameters);
+  Gather gather(Gather::FieldSize(model_name) + Gather::FieldSize(model_version) +
+                parameters.size());
+  gather.Field(kModelName, model_name);
+  gather.Field(kModelVersion, model_version);
+  gather.Copy(parameters);
   Bytes out(message);
-  out.Append(Slice::Copy(head));
+  out.Append(gather.Take());
   return out;
 }
 

@@ -17,6 +17,8 @@ class Gather {
   // Pieces of this size and above are referred to: copying costs less than one more element in a
   // gather-write below it.
   static constexpr size_t kReferFrom = 4096;
+  // Room that Field needs for these bytes, at most.
+  static size_t FieldSize(std::string_view bytes) { return 2 * wire::kMaxVarint + bytes.size(); }
   // What a piece of `size` bytes adds to a block.
   static size_t Copied(size_t size) { return size < kReferFrom ? size : 0; }
 
@@ -36,6 +38,10 @@ class Gather {
     char* const to = Room(2 * wire::kMaxVarint);
     const auto tag = static_cast<uint64_t>(field) << 3 | static_cast<uint8_t>(wire::Type::kLength);
     at_ += wire::PutVarint(wire::PutVarint(to, tag), size) - to;
+  }
+  void Field(int field, std::string_view bytes) {
+    Prefix(field, bytes.size());
+    Copy(bytes);
   }
   // A part of `owner`, copied or referred to.
   void Piece(const Slice& owner, std::string_view part) {

@@ -3,18 +3,17 @@
 #include <cstring>
 
 #include "oip/encode.h"
+#include "oip/gather.h"
 #include "oip/text.h"
-#include "oip/transform.h"
 #include "oip/wire.h"
 
 namespace skysail::oip {
 namespace {
 
 constexpr int kRawOutput = 6;
-constexpr int kStreamError = 1, kStreamResponse = 2;
 
-void AppendUnlessEmpty(std::string* out, int field, std::string_view text) {
-  if (!text.empty()) wire::AppendBytes(out, field, text);
+void PutUnlessEmpty(Gather* gather, int field, std::string_view text) {
+  if (!text.empty()) gather->Field(field, text);
 }
 
 }  // namespace
@@ -26,33 +25,15 @@ Bytes PayloadOf(const Slice& message, const ResponseView& view) {
 }
 
 Bytes EncodeResponse(const ResponseHead& head, Bytes payload) {
-  std::string fields;
-  fields.reserve(6 * wire::kMaxVarint + head.model_name.size() + head.model_version.size() +
-                 head.id.size() + head.parameters.size());
-  AppendUnlessEmpty(&fields, 1, head.model_name);
-  AppendUnlessEmpty(&fields, 2, head.model_version);
-  AppendUnlessEmpty(&fields, 3, head.id);
-  fields.append(head.parameters);
-  Bytes out;
-  if (!fields.empty()) out.Append(Slice::Copy(fields));
+  Gather gather(Gather::FieldSize(head.model_name) + Gather::FieldSize(head.model_version) +
+                Gather::FieldSize(head.id) + head.parameters.size());
+  PutUnlessEmpty(&gather, 1, head.model_name);
+  PutUnlessEmpty(&gather, 2, head.model_version);
+  PutUnlessEmpty(&gather, 3, head.id);
+  gather.Copy(head.parameters);
+  Bytes out = gather.Take();
   out.Append(std::move(payload));
   return out;
-}
-
-Bytes EncodeStreamResponse(Bytes response) {
-  std::string prefix;
-  wire::AppendPrefix(&prefix, kStreamResponse, response.size());
-  Bytes out(Slice::Copy(prefix));
-  out.Append(std::move(response));
-  return out;
-}
-
-Bytes EncodeStreamError(std::string_view message, std::string_view id) {
-  std::string fields;
-  wire::AppendBytes(&fields, kStreamError, message);
-  wire::AppendPrefix(&fields, kStreamResponse, wire::BytesFieldSize(3, id.size()));
-  wire::AppendBytes(&fields, 3, id);
-  return Slice::Copy(fields);
 }
 
 Result<Bytes> RepeatRows(const ResponseView& one_row, int64_t rows, size_t max_bytes) {

@@ -27,11 +27,6 @@ struct ResponseHead {
 // left out, as proto3 does.
 Bytes EncodeResponse(const ResponseHead& head, Bytes payload);
 
-// A response as a message of ModelStreamInfer (ModelStreamInferResponse, field 2).
-Bytes EncodeStreamResponse(Bytes response);
-// A failure as a message of ModelStreamInfer: it leaves the stream open, and bears the request's id.
-Bytes EncodeStreamError(std::string_view message, std::string_view id);
-
 // The payload for `rows` rows of a raw response that holds one: every output's leading dimension
 // becomes `rows` and its bytes are repeated. InvalidArgument when an output has not 1 as leading
 // dimension or is not raw; ResourceExhausted beyond `max_bytes`. Takes time and memory for all rows.

@@ -402,12 +402,6 @@ TEST(ResponseTest, HeadStandsBeforeThePayload) {
   EXPECT_EQ(EncodeResponse({}, payload).ToString(), payload.ToString());
 }
 
-TEST(StreamTest, WrapsAResponseOrAnError) {
-  const Slice response = Slice::Copy(make::Response("m", "1", {Floats("y", {1}, {2})}));
-  EXPECT_EQ(EncodeStreamResponse(response).ToString(), Text(2, response.view()));
-  EXPECT_EQ(EncodeStreamError("broken", "id").ToString(), Text(1, "broken") + Text(2, Text(3, "id")));
-}
-
 TEST(SplitResponseTest, NoAnswerDoesWorseThanAnError) {
   const std::string whole = make::Response(
       "m", "1",
