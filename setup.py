@@ -35,11 +35,13 @@ class CMakeExtension(Extension):
 
 
 class BuildExt(build_ext):
-    """Build CMake extensions with CMake and leave the rest to setuptools."""
+    """Build CMake extensions with CMake and leave the rest to setuptools, with ccache where it is there."""
 
     def build_extension(self, ext: Extension) -> None:
         """Build one extension into the place that setuptools expects."""
         if not isinstance(ext, CMakeExtension):
+            if shutil.which("ccache") and self.compiler.compiler_so_cxx[0] != "ccache":
+                self.compiler.compiler_so_cxx.insert(0, "ccache")
             super().build_extension(ext)
             return
         configure = [
