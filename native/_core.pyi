@@ -1,7 +1,11 @@
 """The C++ core, as Python sees it. Checked against the built module by stubtest."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, final
+from typing import Any, Never, final, type_check_only
+
+@type_check_only
+class _Bound(type):
+    """The metaclass of everything that is implemented in C++."""
 
 # --- errors -------------------------------------------------------------------------------------
 
@@ -10,10 +14,133 @@ class NativeError(RuntimeError):
 
     kind: str
 
+class QueueFull(NativeError):
+    """A bounded queue has no room; `kind` is "ResourceExhausted"."""
+
+# --- parts of the core on their own ----------------------------------------------------------------
+
+@final
+class ManualClock(metaclass=_Bound):
+    """A monotonic clock that stands still until it is moved by hand, for tests."""
+
+    def __init__(self, *, now_s: float = 0.0) -> None: ...
+    def advance(self, by_s: float) -> None: ...
+    @property
+    def now_s(self) -> float: ...
+
+@final
+class PredictionCache(metaclass=_Bound):
+    """A thread-safe cache of bytes under bytes, least recently used out first, under a byte budget.
+
+    A hit compares the whole key. Keys live in spaces, which are forgotten at once; whoever names none uses
+    one of the cache's own. `capacity_bytes` counts keys, values and bookkeeping; 0 keeps nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity_bytes: int = ...,
+        shards: int = 16,
+        hash_bits: int = 64,
+        clock: ManualClock | None = None,
+    ) -> None: ...
+    def get(self, key: bytes, *, space: int | None = None) -> bytes | None:
+        """The value, which becomes the most recently used; None when absent or past its TTL."""
+    def put(self, key: bytes, value: bytes, *, ttl_s: float = 0.0, space: int | None = None) -> bool:
+        """Keeps a copy until evicted, erased or `ttl_s` seconds have passed (0: for ever).
+
+        False when the space was erased, or the capacity or its quota cannot hold the entry.
+        """
+    def erase(self, key: bytes, *, space: int | None = None) -> bool:
+        """True when there was an entry."""
+    def add_space(self, *, quota_bytes: int = 0) -> int:
+        """A fresh, empty space; `quota_bytes` bounds what it may hold (0: the capacity)."""
+    def erase_space(self, space: int) -> None:
+        """Forgets a space at once; its memory comes back with later puts, or with reclaim()."""
+    def reclaim(self) -> int:
+        """Frees what erased spaces still hold; returns the number of entries freed."""
+    def stats(self, space: int | None = None) -> dict[str, int]:
+        """lookups, hits, inserts, evictions, expired, erased; and entries, bytes held now."""
+    @staticmethod
+    def charge(key_bytes: int, value_bytes: int) -> int:
+        """Bytes that an entry with such a key and value takes of the capacity."""
+
+@final
+class LimitController(metaclass=_Bound):
+    """How many rows a batch may have, learned from what batches took (AIMD with a fast start).
+
+    A pure state machine: no clock and no threads; guard it when several threads use it.
+    """
+
+    def __init__(
+        self, *, initial_rows: int = 4, max_rows: int = 1024, increase: float = 2.0, decrease: float = 0.9
+    ) -> None: ...
+    def observe(self, rows: int, latency_s: float, objective_s: float, *, full: bool) -> None:
+        """A batch took `latency_s`, was owed within `objective_s`; `full`: as large as the limit allowed."""
+    @property
+    def limit(self) -> int:
+        """Rows of the next batch, in [1, max_rows]."""
+    def estimate_s(self, rows: int) -> float:
+        """Seconds that a batch of `rows` rows is expected to take; 0 while unknown."""
+
+@final
+class BatchQueue(metaclass=_Bound):
+    """A bounded queue that gives out batches: earliest deadline first, only items of one group together.
+
+    Thread-safe; take() waits with the GIL released.
+    """
+
+    def __init__(
+        self, *, max_entries: int = 65536, max_rows: int = 1048576, clock: ManualClock | None = None
+    ) -> None: ...
+    def put(self, item: Any, *, rows: int = 1, deadline_s: float | None = None, group: bytes = b"") -> None:
+        """Queues `item`, owed `deadline_s` seconds from now (None: some time).
+
+        Raises QueueFull when there is no room, NativeError (Unavailable) after close().
+        """
+    def take(
+        self, limit: int, timeout_s: float | None = None, *, needed_s: float = 0.0
+    ) -> tuple[list[Any], list[Any]]:
+        """The next batch: (items, expired).
+
+        `items` are in order of deadline and have at most `limit` rows together, except that an item with
+        more goes alone. `expired` are all that are due in less than `needed_s` seconds. Waits for the first
+        entry, at most `timeout_s` seconds; both are empty at the timeout and after close().
+        """
+    def close(self) -> None:
+        """Refuses what comes, gives out what is queued, lets nobody wait. Idempotent."""
+    def __len__(self) -> int: ...
+    @property
+    def rows(self) -> int:
+        """Rows of the items that wait."""
+
+@final
+class Histogram(metaclass=_Bound):
+    """Counts whole numbers in [0, 2^42) in buckets that are 1/16 of their value wide. Thread-safe."""
+
+    def __init__(self) -> None: ...
+    def record(self, value: int) -> None: ...
+    def snapshot(self) -> HistogramSnapshot: ...
+
+@final
+class HistogramSnapshot(metaclass=_Bound):
+    """What a histogram held at one instant; `a + b` joins two, `later - earlier` is a window."""
+
+    def __add__(self, other: HistogramSnapshot) -> HistogramSnapshot: ...
+    def __sub__(self, other: HistogramSnapshot) -> HistogramSnapshot: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def sum(self) -> int: ...
+    @property
+    def mean(self) -> float: ...
+    def quantile(self, q: float) -> int:
+        """The value at or below which a share `q` of the values lies, at most 1/16 too high; 0 when empty."""
+
 # --- configuration values (immutable; built by the control plane, published whole) ------------------
 
 @final
-class TensorSpec:
+class TensorSpec(metaclass=_Bound):
     def __init__(self, name: str, datatype: str, shape: Sequence[int]) -> None: ...
     @property
     def name(self) -> str: ...
@@ -23,13 +150,13 @@ class TensorSpec:
     def shape(self) -> list[int]: ...
 
 @final
-class Signature:
+class Signature(metaclass=_Bound):
     def __init__(
         self, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec], *, max_rows: int = 0
     ) -> None: ...
 
 @final
-class Application:
+class Application(metaclass=_Bound):
     """A public name: what the frontend holds calls to.
 
     `default_output` is an encoded ModelInferResponse that holds outputs and raw contents for one row
@@ -47,19 +174,19 @@ class Application:
     ) -> None: ...
 
 @final
-class Route:
+class Route(metaclass=_Bound):
     """How a model's traffic is split: versions with weights >= 0, at least one > 0."""
 
     def __init__(self, model: str, *, versions: Sequence[tuple[str, float]], salt: str = "") -> None: ...
 
 @final
-class Endpoint:
+class Endpoint(metaclass=_Bound):
     """A peer service instance or a replica: `id` is stable for one process's life."""
 
     def __init__(self, id: str, address: str) -> None: ...
 
 @final
-class ServedVersion:
+class ServedVersion(metaclass=_Bound):
     """What a batcher serves: one (model, version) with its replicas.
 
     `digest` identifies the artefact: the cache space goes when it changes or the version is omitted.
@@ -84,16 +211,17 @@ class ServedVersion:
 # --- the data plane ------------------------------------------------------------------------------------
 
 @final
-class Loops:
+class Loops(metaclass=_Bound):
     """Event-loop threads that the server and the services of one process share."""
 
     def __init__(self, threads: int = 1) -> None: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
 
-class InferService:
+class InferService(metaclass=_Bound):
     """Something that answers inference calls; see Frontend, Selector, Batcher, Remote, ModelServer."""
 
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...
     def stats(self) -> dict[str, Any]:
         """Counters and histogram quantiles (units in the names), per application or model version."""
 
@@ -106,7 +234,9 @@ class Frontend(InferService):
 @final
 class Selector(InferService):
     def __init__(self, loops: Loops, next: InferService) -> None: ...
-    def publish(self, applications: Sequence[Application], routes: Sequence[Route], *, revision: int) -> None: ...
+    def publish(
+        self, applications: Sequence[Application], routes: Sequence[Route], *, revision: int
+    ) -> None: ...
 
 @final
 class Batcher(InferService):
@@ -115,15 +245,16 @@ class Batcher(InferService):
 
 @final
 class Remote(InferService):
-    """The next service in other processes; an endpoint is chosen per (model, version) by rendezvous hashing."""
+    """The next service in other processes, chosen per (model, version) by rendezvous hashing."""
 
     def __init__(self, loops: Loops) -> None: ...
     def publish(self, endpoints: Sequence[Endpoint], *, revision: int) -> None: ...
 
 @final
-class InferTask:
+class InferTask(metaclass=_Bound):
     """One call that a model server owes an answer."""
 
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...
     @property
     def request(self) -> memoryview:
         """The encoded ModelInferRequest; raw contents; checked against the signature."""
@@ -143,16 +274,25 @@ class InferTask:
 class ModelServer(InferService):
     """The end of the path: hands calls to the one Python thread that runs the model."""
 
-    def __init__(self, loops: Loops, *, model: str, version: str, signature: Signature, max_pending: int = 256) -> None: ...
+    def __init__(
+        self, loops: Loops, *, model: str, version: str, signature: Signature, max_pending: int = 256
+    ) -> None: ...
     def next_task(self, timeout_s: float | None = None) -> InferTask | None:
-        """Waits (GIL released) for the next call whose deadline has not passed; None at timeout or after close."""
+        """Waits (GIL released) for the next call whose deadline has not passed.
+
+        None at the timeout or after close.
+        """
     def close(self) -> None:
         """Wakes next_task for good; calls that wait are failed with Unavailable."""
 
 @final
-class ServerStream:
-    """One RPC that no native handler serves, for Python handlers. Thread-safe."""
+class ServerStream(metaclass=_Bound):
+    """One RPC that no native handler serves, for Python handlers. Thread-safe.
 
+    A stream that is dropped without finish() is answered with INTERNAL.
+    """
+
+    def __init__(self, *args: Never, **kwargs: Never) -> None: ...
     @property
     def method(self) -> str: ...
     @property
@@ -164,15 +304,23 @@ class ServerStream:
     @property
     def cancelled(self) -> bool: ...
     def receive(self, timeout_s: float | None = None) -> bytes | None:
-        """The next message; None at the end (half-closed, or cancelled). Releases the GIL."""
+        """The next message; None at the end (half-closed, or cancelled). Releases the GIL.
+
+        Raises TimeoutError when none came within `timeout_s` seconds.
+        """
     def send_initial_metadata(self, metadata: Sequence[tuple[str, str | bytes]]) -> None: ...
     def send(self, message: bytes) -> None:
-        """Queues a message; waits (GIL released) while too much is unsent."""
-    def finish(self, code: int, message: str, trailers: Sequence[tuple[str, str | bytes]]) -> None: ...
-    def on_done(self, callback: Callable[[], None]) -> None: ...
+        """Queues a message; waits (GIL released) while too much is unsent.
+
+        Raises NativeError of kind Cancelled when the call is over.
+        """
+    def finish(self, code: int, message: str, trailers: Sequence[tuple[str, str | bytes]]) -> None:
+        """Ends the call with a gRPC status code in [0, 16]. Once."""
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Has `callback` called once, on the core's Python thread, when the call is over; must not block."""
 
 @final
-class Server:
+class Server(metaclass=_Bound):
     """A gRPC server: ModelInfer goes to a native service, everything else to the fallback."""
 
     def __init__(
@@ -195,7 +343,7 @@ class Server:
     def stats(self) -> dict[str, int]: ...
 
 @final
-class Caller:
+class Caller(metaclass=_Bound):
     """Calls a service of this process without a socket (for REST)."""
 
     def __init__(self, loops: Loops, service: InferService) -> None: ...
@@ -208,7 +356,7 @@ class Caller:
         traceparent: str = "",
         tracestate: str = "",
     ) -> Callable[[], None]:
-        """`on_done(response, kind, message)` runs on a loop thread (hand over, never work there): response is None on error.
+        """`on_done(response, kind, message)` runs on a loop thread (hand over, never work there).
 
-        Returns a function that cancels the call.
+        The response is None on error. Returns a function that cancels the call.
         """

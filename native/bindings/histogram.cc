@@ -21,6 +21,7 @@ void BindHistogram(py::module_& module) {
   py::class_<Snapshot>(module, "HistogramSnapshot", py::is_final(),
                        "What a histogram held at one instant. `a + b` joins two, `later - earlier` of the\n"
                        "same histogram is the window between them.")
+      .def(py::init<>())
       .def_readonly("count", &Snapshot::count, "How many values were recorded.")
       .def_readonly("sum", &Snapshot::sum, "Their exact sum.")
       .def_property_readonly("mean", &Snapshot::Mean, "Their mean; 0 when there are none.")

@@ -39,6 +39,7 @@ Histogram::Snapshot& Histogram::Snapshot::operator+=(const Snapshot& other) {
 
 Histogram::Snapshot& Histogram::Snapshot::operator-=(const Snapshot& earlier) {
   if (earlier.buckets.empty()) return *this;
+  buckets.resize(kBuckets);
   for (int i = 0; i < kBuckets; ++i) buckets[i] -= earlier.buckets[i];
   count -= earlier.count;
   sum -= earlier.sum;
