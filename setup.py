@@ -81,7 +81,8 @@ def extensions() -> list[Extension]:
     )
     return [
         CMakeExtension("skysail.native._core", "_core"),
-        *cythonize([codec], build_dir="build/cython", language_level=3, quiet=True),
+        # Through src/, codec.pxd bears the module's whole name.
+        *cythonize([codec], include_path=["src"], build_dir="build/cython", language_level=3, quiet=True),
     ]
 
 
