@@ -31,8 +31,8 @@ struct ParameterView {
 // reaches a model.
 inline constexpr std::string_view kReservedPrefix = "skysail.";
 
-// Most entries of each repeated field that a message may have: an entry takes two bytes of a message
-// and a hundred times that in its view.
+// Most entries of each repeated field that a message may have: an entry takes two bytes of a
+// message and a hundred times that in its view.
 inline constexpr size_t kMaxEntries = 16384;
 
 // The entry of that name, or null. A name that occurs twice: the last one counts, as in every map.
@@ -62,16 +62,16 @@ struct RequestView {
 };
 
 // Parses all of a request. InvalidArgument for anything that is not a well-formed message (a
-// truncated field, wrong wire type, invalid UTF-8 in a name, a rank beyond kMaxRank, more entries of a
-// field than kMaxEntries), for raw
-// contents whose number is neither 0 nor the number of inputs, and for an input that has typed and
-// raw contents; the message names the field or tensor. Refused too, although protobuf would merge
-// them: contents given twice for a tensor, and parameters of one tensor that are not adjacent; no
-// writer of the protocol does either. Does not judge shapes or sizes (see signature.h).
+// truncated field, wrong wire type, invalid UTF-8 in a name, a rank beyond kMaxRank, more entries
+// of a field than kMaxEntries), for raw contents whose number is neither 0 nor the number of
+// inputs, and for an input that has typed and raw contents; the message names the field or tensor.
+// Refused too, although protobuf would merge them: contents given twice for a tensor, and
+// parameters of one tensor that are not adjacent; no writer of the protocol does either. Does not
+// judge shapes or sizes (see signature.h).
 Status ParseRequest(std::string_view message, RequestView* view);
 
-// The top-level fields only (names, version, id, parameters, visible): what a router needs. Fills no
-// inputs, outputs or raw_contents and does not look into them.
+// The top-level fields only (names, version, id, parameters, visible): what a router needs. Fills
+// no inputs, outputs or raw_contents and does not look into them.
 Status ParseRequestHead(std::string_view message, RequestView* view);
 
 struct ResponseView {

@@ -78,7 +78,9 @@ TEST(ParseRequestTest, ReadsEveryKindOfParameter) {
   RequestView view;
   ASSERT_TRUE(ParseRequest(message, &view).ok());
   using Kind = ParameterView::Kind;
-  const auto kind = [&](std::string_view name) { return FindParameter(view.parameters, name)->kind; };
+  const auto kind = [&](std::string_view name) {
+    return FindParameter(view.parameters, name)->kind;
+  };
   EXPECT_EQ(kind("bool"), Kind::kBool);
   EXPECT_EQ(kind("int"), Kind::kInt64);
   EXPECT_EQ(kind("text"), Kind::kString);
@@ -131,7 +133,8 @@ TEST(ParseRequestTest, RawContentsMayComeBeforeTheirInputs) {
 }
 
 TEST(ParseRequestTest, DimensionsMayComeOneByOne) {
-  const std::string message = Text(5, Text(1, "x") + Varint(3, 4) + Varint(3, -1) + Text(3, "\x05"));
+  const std::string message =
+      Text(5, Text(1, "x") + Varint(3, 4) + Varint(3, -1) + Text(3, "\x05"));
   RequestView view;
   ASSERT_TRUE(ParseRequest(message, &view).ok());
   EXPECT_EQ(view.inputs[0].shape, (Shape{4, -1, 5}));
@@ -165,7 +168,8 @@ TEST(ParseRequestTest, HeadReadsTheTopOnly) {
 }
 
 TEST(ParseRequestTest, ErrorsNameThePlace) {
-  EXPECT_THAT(Error(Varint(1, 3)), HasSubstr("model_name: wire type of field 1: expected 2, got 0"));
+  EXPECT_THAT(Error(Varint(1, 3)),
+              HasSubstr("model_name: wire type of field 1: expected 2, got 0"));
   EXPECT_THAT(Error(Text(1, "\xff")), HasSubstr("model_name: is not valid UTF-8"));
   EXPECT_THAT(Error(Text(3, "\xc0\x80")), HasSubstr("id: is not valid UTF-8"));
   EXPECT_THAT(Error(TextParameter("\xff", "")), HasSubstr("parameters: is not valid UTF-8"));
@@ -257,7 +261,8 @@ void ExpectInside(std::string_view message, const RequestView& view) {
 
 std::string Rich() {
   return make::Request("model", "12", {kX, kN},
-                       Text(3, "id") + IntParameter("p", 300) + TextParameter("skysail.q", "\xc3\xa9") +
+                       Text(3, "id") + IntParameter("p", 300) +
+                           TextParameter("skysail.q", "\xc3\xa9") +
                            Text(6, Text(1, "y") + TextParameter("k", "v", 2)));
 }
 

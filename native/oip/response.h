@@ -29,7 +29,8 @@ Bytes EncodeResponse(const ResponseHead& head, Bytes payload);
 
 // The payload for `rows` rows of a raw response that holds one: every output's leading dimension
 // becomes `rows` and its bytes are repeated. InvalidArgument when an output has not 1 as leading
-// dimension or is not raw; ResourceExhausted beyond `max_bytes`. Takes time and memory for all rows.
+// dimension or is not raw; ResourceExhausted beyond `max_bytes`. Takes time and memory for all
+// rows.
 Result<Bytes> RepeatRows(const ResponseView& one_row, int64_t rows,
                          size_t max_bytes = size_t{64} << 20);
 

@@ -29,8 +29,8 @@ class Seen {
   std::vector<bool> more_;
 };
 
-// The index of `name`, expected near `hint` because callers keep the signature's order; specs.size():
-// there is none.
+// The index of `name`, expected near `hint` because callers keep the signature's order;
+// specs.size(): there is none.
 size_t Find(const std::vector<TensorSpec>& specs, std::string_view name, size_t hint) {
   if (hint < specs.size() && specs[hint].name == name) return hint;
   return std::find_if(specs.begin(), specs.end(),

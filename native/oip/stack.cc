@@ -72,7 +72,9 @@ std::string BatchGroup(const RequestView& request) {
 Bytes StackRequests(const std::vector<BatchMember>& members, std::string_view model_name,
                     std::string_view model_version) {
   const RequestView& first = *members[0].view;
-  if (members.size() == 1) return ModelRequest(*members[0].message, first, model_name, model_version);
+  if (members.size() == 1) {
+    return ModelRequest(*members[0].message, first, model_name, model_version);
+  }
   int64_t rows = 0;
   size_t copied = 0;
   for (const BatchMember& member : members) {

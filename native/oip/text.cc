@@ -10,7 +10,8 @@ constexpr size_t kMaxQuoted = 100;
 
 bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
 
-// The length of the well-formed character of two to four bytes that begins at `text`; 0: there is none.
+// The length of the well-formed character of two to four bytes that begins at `text`; 0: there is
+// none.
 size_t LongCharacter(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t lead = byte(0);

@@ -38,8 +38,8 @@ class FieldWriter {
 Bytes AppendHead(const Slice& message, std::string_view model_name, std::string_view model_version,
                  std::string_view parameters = {});
 
-// The request as a model sees it: the given names, then the visible fields of `message`, not copied;
-// no id and no reserved parameters.
+// The request as a model sees it: the given names, then the visible fields of `message`, not
+// copied; no id and no reserved parameters.
 Bytes ModelRequest(const Slice& message, const RequestView& view, std::string_view model_name,
                    std::string_view model_version);
 
@@ -66,16 +66,16 @@ struct BatchMember {
   int64_t rows;
 };
 // The stacked request. Small tensors are copied into one block, so that a socket writes one piece;
-// large ones are not copied: the chain refers to the members' slices. O(members), one allocation for
-// small tensors. Requires at least one member, and members of one BatchGroup. Writes `model_name` and
-// `model_version` and no id.
+// large ones are not copied: the chain refers to the members' slices. O(members), one allocation
+// for small tensors. Requires at least one member, and members of one BatchGroup. Writes
+// `model_name` and `model_version` and no id.
 Bytes StackRequests(const std::vector<BatchMember>& members, std::string_view model_name,
                     std::string_view model_version);
 
 // Cuts a batch's response into the members' payloads (encoded fields 4-6, see ResponseView::
 // visible), in member order; `rows[i]` rows each. Bytes of large tensors refer to `message`; the
-// small ones of all members share one block, so whoever keeps a payload for long (a cache) copies it.
-// Requires a raw response of `message`. Internal when an output has another number of rows.
+// small ones of all members share one block, so whoever keeps a payload for long (a cache) copies
+// it. Requires a raw response of `message`. Internal when an output has another number of rows.
 Result<std::vector<Bytes>> SplitResponse(const Slice& message, const ResponseView& response,
                                          const std::vector<int64_t>& rows);
 

@@ -134,7 +134,8 @@ TEST(NormalizeTest, EveryDatatypeBecomesRaw) {
 }
 
 TEST(NormalizeTest, NamesTheTensorAndWhatIsWrong) {
-  const auto error = [](const std::string& datatype, int64_t elements, const std::string& contents) {
+  const auto error = [](const std::string& datatype, int64_t elements,
+                        const std::string& contents) {
     const auto [message, view] = Request(TypedRequest(datatype, elements, contents));
     Result<Slice> result = NormalizeRequest(view);
     EXPECT_EQ(result.status().kind(), ErrorKind::kInvalidArgument);
@@ -191,7 +192,8 @@ TEST(NormalizeTest, AResponseLikewise) {
   Result<Slice> result = NormalizeResponse(view);
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->view(), TensorField({"y", "INT64", {1}, ""}) + Text(6, Raw<int64_t>({4})));
-  const auto [bad, bad_view] = Response(TensorField({"y", "INT64", {2}, ""}, Text(5, Varint(3, 4))));
+  const auto [bad, bad_view] =
+      Response(TensorField({"y", "INT64", {2}, ""}, Text(5, Varint(3, 4))));
   EXPECT_EQ(NormalizeResponse(bad_view).status().kind(), ErrorKind::kInternal);
 }
 

@@ -1,4 +1,5 @@
-// The protobuf wire format: a bounds-checked reader of fields and the few writers that messages need.
+// The protobuf wire format: a bounds-checked reader of fields and the few writers that messages
+// need.
 //
 // Reading never throws, allocates or reads outside the given bytes, whatever they hold. Groups
 // (deprecated before the protocol existed) are malformed.
