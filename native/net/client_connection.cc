@@ -16,8 +16,6 @@ SessionOptions OptionsOf(const ChannelOptions& options) {
   session.initial_window_bytes = options.initial_window_bytes;
   session.connection_window_bytes = options.connection_window_bytes;
   session.max_metadata_bytes = options.max_metadata_bytes;
-  // Answers must be read however much we have to send, or two full sides would wait for each other.
-  session.max_unsent_bytes = SIZE_MAX;
   session.setup_timeout = options.connect_timeout;
   session.keepalive_interval = options.keepalive_interval;
   session.keepalive_timeout = options.keepalive_timeout;

@@ -1,4 +1,6 @@
 // Connections over time: draining, loss, back-off, keep-alive.
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "net/raw_peer_test_support.h"
@@ -194,6 +196,31 @@ TEST(ConnectionTest, KeepaliveLeavesALivingIdleConnectionAlone) {
   client.Until([&] { return client.Now() >= until; });
   EXPECT_TRUE(client.Call("/t.T/Echo", "x")->status().ok());
   EXPECT_EQ(server.server().stats().connections_accepted, 1u);
+}
+
+TEST(ConnectionTest, ServerOutOfDescriptorsWaitsWithoutSpinning) {
+  TestServer server;
+  const int port = server.Start().port;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest_free = fcntl(0, F_DUPFD_CLOEXEC, 0);
+  close(lowest_free);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(lowest_free) + 1;  // the peer's own socket is the last
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  RawPeer peer(port);
+  timespec began{}, ended{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &began);
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
+  const uint64_t accepted = server.server().stats().connections_accepted;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(peer.connected());
+  EXPECT_EQ(accepted, 0u);
+  EXPECT_LT((ended.tv_sec - began.tv_sec) * kSecond + ended.tv_nsec - began.tv_nsec,
+            25 * kMillisecond);
+  peer.SendPreface();
+  EXPECT_EQ(peer.NextOf(NGHTTP2_SETTINGS).type, NGHTTP2_SETTINGS);
 }
 
 TEST(ConnectionTest, ServerThatWasNeverTurnedShutsDown) {

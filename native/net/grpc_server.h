@@ -123,8 +123,8 @@ struct ServerOptions {
   TimeNs keepalive_interval = 60 * kSecond;           // PING an idle connection; 0 is off
   TimeNs keepalive_timeout = 20 * kSecond;            // then drop it without an answer
   TimeNs drain_timeout = 30 * kSecond;                // Shutdown waits this long for calls
-  size_t max_unsent_bytes = size_t{16} << 20;  // per connection; beyond, a peer that takes no
-                                               // answers is not read from
+  size_t max_unsent_bytes = size_t{256} << 20;  // per connection: a peer that takes no answers
+                                                // has new calls refused beyond this
   bool compress_responses = false;  // gzip for every caller that accepts it; a caller that
                                     // compresses its requests gets compressed answers anyway
 };

@@ -26,7 +26,8 @@ struct SessionCallbacks {
   static int BeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     H2Session* owner = Owner(user_data);
-    RpcStream* stream = owner->NewStream(frame->hd.stream_id);
+    const bool glutted = owner->unsent_ > owner->options_.max_unsent_bytes;
+    RpcStream* stream = glutted ? nullptr : owner->NewStream(frame->hd.stream_id);
     if (stream == nullptr) {
       nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                 NGHTTP2_REFUSED_STREAM);

@@ -14,6 +14,9 @@ namespace {
 constexpr size_t kReadBytes = 64 << 10;
 constexpr size_t kWriteAhead = 256 << 10;  // framed bytes that wait for the socket
 constexpr int kGather = 64;
+// A peer whose socket is full and that has this much to come gets no more work done for it.
+constexpr size_t kPauseReadingBytes = size_t{16} << 20;
+constexpr size_t kPauseReadingFrames = 10'000;
 constexpr TimeNs kLingerTimeout = kSecond;
 constexpr TimeNs kDrainPingTimeout = kSecond;
 constexpr uint8_t kDrainPing[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
@@ -178,10 +181,11 @@ void H2Session::ReportDrained() {
 
 void H2Session::UpdateInterest() {
   if (close_wanted_) return;
-  // A peer that takes nothing gets no more work done for it.
-  const bool choked = write_blocked_ && connected_ &&
-                      (unsent_ + output_.size() > options_.max_unsent_bytes ||
-                       nghttp2_session_get_outbound_queue_size(session_) > 10'000);
+  // A client always reads: if both sides waited for the other to read, neither would go on.
+  const bool choked =
+      options_.server && write_blocked_ && connected_ &&
+      (unsent_ + output_.size() > kPauseReadingBytes ||
+       nghttp2_session_get_outbound_queue_size(session_) > kPauseReadingFrames);
   const uint32_t wanted = (choked ? 0u : uint32_t{EPOLLIN}) | (write_blocked_ ? uint32_t{EPOLLOUT} : 0u);
   if (wanted == interest_) return;
   interest_ = wanted;

@@ -31,8 +31,8 @@ struct SessionOptions {
   uint32_t initial_window_bytes = uint32_t{1} << 20;
   uint32_t connection_window_bytes = uint32_t{8} << 20;
   size_t max_metadata_bytes = 64 << 10;
-  // Unsent answers beyond which nothing more is read from a peer that does not take them.
-  size_t max_unsent_bytes = size_t{16} << 20;
+  // Unsent answers beyond which a peer may open no more streams until it takes some.
+  size_t max_unsent_bytes = size_t{256} << 20;
   TimeNs setup_timeout = 10 * kSecond;  // until the peer's SETTINGS
   TimeNs keepalive_interval = 0;        // 0 is off
   TimeNs keepalive_timeout = 20 * kSecond;

@@ -207,6 +207,27 @@ TEST_F(ProtocolTest, RapidResetsEndTheConnection) {
   ExpectStillServing();
 }
 
+TEST_F(ProtocolTest, PeerThatTakesNoAnswersHasNewCallsRefused) {
+  ServerOptions options;
+  options.max_unsent_bytes = 1 << 20;
+  RawPeer peer(Start(options));
+  peer.SendPreface();
+  ASSERT_EQ(peer.NextOf(NGHTTP2_SETTINGS).type, NGHTTP2_SETTINGS);
+  peer.Send(Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, ""));  // the server's windows hold now
+  const std::string request =
+      std::string("\0\0\3\x0d\x40", 5) + std::string(200'000, 'x');  // within the 1 MiB window
+  for (int32_t id = 1; id < 30; id += 2) {
+    peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, id, Headers(CallHeaders("/t.T/Echo"))));
+    for (size_t at = 0; at < request.size(); at += 16384) {
+      const std::string part = request.substr(at, 16384);
+      peer.Send(Frame(NGHTTP2_DATA, at + 16384 >= request.size() ? kEndStream : 0, id, part));
+    }
+  }
+  // Its flow-control window of 64 KiB is never widened, so answers stay unsent.
+  EXPECT_EQ(peer.NextOf(NGHTTP2_RST_STREAM).payload.back(), NGHTTP2_REFUSED_STREAM);
+  ExpectStillServing();
+}
+
 TEST_F(ProtocolTest, ConnectionsOverTheLimitAreClosed) {
   ServerOptions options;
   options.max_connections = 1;
