@@ -16,6 +16,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
 import grpc
@@ -193,8 +194,9 @@ class _Call:
     def _send_or_end(self, response: Any) -> None:
         if response is None:
             self._context.finish()
-        else:
-            self._send(response)
+        elif self._context.is_active():
+            with suppress(NativeError):  # the caller left meanwhile
+                self._send(response)
 
 
 def _finish(stream: ServerStream, code: grpc.StatusCode, details: str) -> None:

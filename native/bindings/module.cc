@@ -13,11 +13,7 @@ PYBIND11_MODULE(_core, module) {
   BindLimitController(module);
   BindBatchQueue(module);
   BindLoops(module);
-#if __has_include("bindings/services.cc")
   BindServices(module);
-#endif
-#if __has_include("bindings/server.cc")
   BindServerStream(module);
   BindServer(module);
-#endif
 }
