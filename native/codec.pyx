@@ -180,7 +180,12 @@ cdef dict _arrays(const vector[TensorView]& tensors, object owner):
         name = _text(tensors[i].name)
         if name in arrays:
             raise _fail(name, "expected once, got it twice")
-        arrays[name] = _array(tensors[i], name, owner)
+        try:
+            arrays[name] = _array(tensors[i], name, owner)
+        except CodecError:
+            raise
+        except ValueError as error:  # a shape that NumPy cannot hold, although it has no elements
+            raise _fail(name, str(error)) from None
     return arrays
 
 

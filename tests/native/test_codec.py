@@ -240,6 +240,7 @@ def request_of(**tensor: Any) -> bytes:
         ),
         (request_of(shape=[-1], raw=b""), r"tensor 'x': shape \[-1\]"),
         (request_of(shape=[2**62, 2**62], raw=b""), "has too many elements"),
+        (request_of(shape=[2**62, 2**62, 0], raw=b""), "tensor 'x': array is too big"),
         (request_of(datatype="BYTES", raw=b"\1\0\0\0a"), r"takes 2 BYTES elements, got 1"),
         (request_of(raw=b"12345678") * 2, "tensor 'x': expected once, got it twice"),
         (

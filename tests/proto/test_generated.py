@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool
 
@@ -104,6 +106,30 @@ def test_reflection_finds_services_and_their_files_in_the_pool() -> None:
         assert f"{described.package}.{described.service[0].name}" == service
         assert file.name == module.DESCRIPTOR.name
         assert POOL.FindServiceByName(service).methods[0].input_type.fields is not None
+
+
+def test_a_reflecting_server_describes_our_services() -> None:
+    from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+    names = ["inference.GRPCInferenceService", "skysail.v1.Admin"]
+    server = grpc.server(ThreadPoolExecutor(1))
+    reflection.enable_server_reflection(names, server, pool=POOL)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+            asked = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=name) for name in names]
+            answers = list(stub.ServerReflectionInfo(iter(asked), timeout=10))
+    finally:
+        server.stop(None).wait()
+    described = [
+        descriptor_pb2.FileDescriptorProto.FromString(
+            answer.file_descriptor_response.file_descriptor_proto[0]
+        )
+        for answer in answers
+    ]
+    assert [f"{file.package}.{file.service[0].name}" for file in described] == names
 
 
 def test_include_adds_a_file_of_another_pool_for_reflection() -> None:
