@@ -1,4 +1,4 @@
-"""A grpc++ caller against the native server: every shape of call, errors, metadata, compression, deadlines."""
+"""A grpc++ caller against the native server: every shape, errors, metadata, compression, deadlines."""
 
 from __future__ import annotations
 
