@@ -117,7 +117,7 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
         await changes.deploy(
             store,
             version,
-            replicas=request.replicas,
+            replicas=request.replicas or _replicas_now(before, version),
             objective_ms=request.objective_ms,
             default=request.default,
             cache=request.cache,
@@ -171,6 +171,14 @@ async def scale_model(
                     home, store, snapshot.versions[name, one], replicas, timeout_s=timeout_s
                 )
     return revision
+
+
+def _replicas_now(before: Snapshot, version: Version) -> int | None:
+    """As many as the model has now, so that a new version can take over all of the old one's calls."""
+    model = before.models.get(version.model)
+    if model is None:
+        return None
+    return max((model.versions[name].replicas for name in views.route(before, model.name)), default=None)
 
 
 def _idle(before: Snapshot, version: Version) -> list[str]:

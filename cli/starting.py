@@ -75,7 +75,7 @@ def start_here(home: Home, options: MeshOptions, on_ready: Callable[[dict[str, A
     import asyncio
     import logging
 
-    from skysail.control.mesh_daemon import MeshDaemon
+    from skysail.control.mesh_daemon import run_mesh
 
     def report(event: dict[str, Any]) -> None:
         if "step" in event:
@@ -89,7 +89,7 @@ def start_here(home: Home, options: MeshOptions, on_ready: Callable[[dict[str, A
         Unit("supervisor", tuple(sys.argv)), pid, start_ticks(pid) or 0, time.time(), os.pidfd_open(pid)
     )
     Launcher(home).record(me)
-    asyncio.run(MeshDaemon(home, options, report).run())
+    asyncio.run(run_mesh(home, options, report))
 
 
 def start_detached(home: Home, options: MeshOptions) -> dict[str, Any]:

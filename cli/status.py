@@ -104,11 +104,10 @@ def render(found: dict[str, Any]) -> Group:
         ),
         _table(
             "Versions",
-            found["versions"],
+            [{**one, "replicas": f"{one['ready']}/{one['replicas']}"} for one in found["versions"]],
             model="model",
             version="version",
             weight="weight",
-            ready="ready",
             replicas="replicas",
             rate="rate_per_s",
             batch="batch_rows",

@@ -82,7 +82,8 @@ async def _commit(store: Store, decide: Callable[[_Draft], None]) -> int:
     draft = _Draft(listing)
     decide(draft)
     if not draft.writes:
-        return listing.revision
+        # Not the listing's revision, which every registration raises without anybody applying it.
+        return max((entry.revision for entry in listing.entries if not entry.lease), default=0)
     try:
         return await store.commit(list(draft.writes.values()), require=draft.conditions)
     except Conflict:

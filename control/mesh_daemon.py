@@ -29,11 +29,13 @@ from skysail.control.mirror import Mirror
 from skysail.control.running import hold
 from skysail.control.supervisor_loop import Supervisor
 
-__all__ = ["MeshDaemon", "find_etcd", "main"]
+__all__ = ["find_etcd", "main", "run_mesh"]
 
 log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 60.0
+#: For an etcd that others run: it either answers by now or the address is wrong.
+OTHERS_ETCD_TIMEOUT_S = 5.0
 #: A unit that died this often before the mesh was ready will not become ready by trying again.
 HOPELESS_FAILURES = 3
 
@@ -54,7 +56,7 @@ def find_etcd() -> str:
 
 
 class MeshDaemon:
-    """Runs one mesh in the calling process."""
+    """One mesh; made and run on the same asyncio loop."""
 
     def __init__(
         self, home: Home, options: mesh.MeshOptions, report: Callable[[dict[str, Any]], None]
@@ -111,13 +113,15 @@ class MeshDaemon:
             self._report({"step": "starting etcd"})
             self._static = [mesh.etcd_unit(self._options, find_etcd(), self._home.etcd)]
         tasks.append(asyncio.create_task(self._supervisor.run()))
-        await self._wait_for_store(deadline_s)
+        private = bool(self._options.etcd_peer)
+        await self._wait_for_store(deadline_s if private else time.monotonic() + OTHERS_ETCD_TIMEOUT_S)
         services = mesh.service_units(self._options, self._home.sockets)
         self._report({"step": "starting " + ", ".join(unit.name for unit in services)})
         self._static += services
         tasks.append(asyncio.create_task(self._mirror.run()))
         self._supervisor.wake()
         await self._wait_for_instances([unit.name for unit in services], deadline_s)
+        await self._wait_for_replicas(deadline_s)
         record = {**self._options.encode(), "pid": os.getpid(), "started_at_s": time.time()}
         self._home.write("mesh", record)
         self._home.write("addresses", self._options.encode())
@@ -131,9 +135,7 @@ class MeshDaemon:
             except StoreUnavailable as error:
                 self._give_up_on("etcd")
                 if time.monotonic() > deadline_s:
-                    raise FailedPrecondition(
-                        f"etcd at {self._options.etcd} does not answer: {error}"
-                    ) from None
+                    raise error
             await asyncio.sleep(0.05)
 
     async def _wait_for_instances(self, names: list[str], deadline_s: float) -> None:
@@ -149,6 +151,24 @@ class MeshDaemon:
                 self._give_up_on(name)
             if time.monotonic() > deadline_s:
                 raise FailedPrecondition(f"{', '.join(missing)} did not become ready; see `skysail logs`")
+            await asyncio.sleep(0.05)
+
+    async def _wait_for_replicas(self, deadline_s: float) -> None:
+        """Waits for what was deployed before; a model that does not come back does not hold up the others."""
+        names = {unit.name for unit in self._desired()} - {unit.name for unit in self._static}
+        if names:
+            self._report({"step": f"starting {len(names)} replica{'s' if len(names) > 1 else ''}"})
+        while names and time.monotonic() < deadline_s:
+            ready = {replica.pid for replica in self._mirror.snapshot.replicas.values()}
+            for name in sorted(names):
+                process = self._supervisor.running().get(name)
+                state = self._supervisor.observed().get(name)
+                if state is not None and state.failures >= HOPELESS_FAILURES:
+                    said = self._launcher.tail(name, 1) or ["it printed nothing"]
+                    self._report({"step": f"going on without {name}, which does not start: {said[-1]}"})
+                    names.remove(name)
+                elif process is not None and process.pid in ready:
+                    names.remove(name)
             await asyncio.sleep(0.05)
 
     def _give_up_on(self, name: str) -> None:
@@ -181,6 +201,15 @@ class MeshDaemon:
             self._home.write("units", units)
 
 
+async def run_mesh(home: Home, options: mesh.MeshOptions, report: Callable[[dict[str, Any]], None]) -> None:
+    """Runs a mesh until SIGTERM or SIGINT.
+
+    Raises:
+        SkysailError: the mesh could not be started; nothing of it is left running.
+    """
+    await MeshDaemon(home, options, report).run()
+
+
 def main() -> int:
     """Runs a mesh; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -196,9 +225,9 @@ def main() -> int:
             if "ready" in event:
                 os.close(arguments.report_fd)
 
-    daemon = MeshDaemon(Home.from_environment(), mesh.MeshOptions(**json.loads(arguments.options)), report)
+    options = mesh.MeshOptions(**json.loads(arguments.options))
     try:
-        asyncio.run(daemon.run())
+        asyncio.run(run_mesh(Home.from_environment(), options, report))
     except SkysailError as error:
         log.error("%s", error)
         report({"error": str(error)})

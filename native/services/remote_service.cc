@@ -50,7 +50,7 @@ Bytes Forward(const InferRequest& request) {
   char hex[kPredictionHexDigits];
   PredictionToHex(request.prediction, hex);
   writer.Parameter(kPredictionParameter, std::string_view(hex, sizeof(hex)));
-  return oip::AppendHead(request.message, request.model, request.version, parameters);
+  return oip::AppendHead(request.message, name, request.version, parameters);
 }
 
 }  // namespace
