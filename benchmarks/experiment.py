@@ -82,7 +82,7 @@ class Experiment:
 
     Attributes:
         rows: what is computed from the rounds.
-        arms: starts what it needs and returns, by name, what runs once and measures.
+        arms: by name, what runs once and measures; servers are best started when an arm first runs.
         control: the arm that runs twice a round, for the A/A comparison; None for absolute limits.
     """
 

@@ -53,21 +53,23 @@ class Mesh:
 def _skysail(home: Path, *arguments: str) -> str:
     """Runs the command; what it printed. To a file: what it leaves running may keep a pipe open."""
     with tempfile.TemporaryFile("w+") as said:
-        done = subprocess.run(
+        process = subprocess.Popen(
             [str(_COMMAND), *arguments],
             env={**os.environ, "SKYSAIL_HOME": str(home)},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT if arguments[-1] != "--json" else subprocess.DEVNULL,
-            timeout=_COMMAND_S,
-            check=False,
         )
+        try:
+            status: int | str = process.wait(_COMMAND_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            status = f"still running after {_COMMAND_S:g} s"
         said.seek(0)
         text = said.read()
-    if done.returncode != 0:
-        raise RuntimeError(
-            f"skysail {' '.join(arguments)} failed ({done.returncode}): {text.strip()[-2000:]}"
-        )
+    if status != 0:
+        raise RuntimeError(f"skysail {' '.join(arguments)} failed ({status}): {text.strip()[-2000:]}")
     return text
 
 

@@ -41,6 +41,7 @@ def run(experiment: Experiment, arms: Arms, *, pairs: int, most_pairs: int) -> t
 
     Whether a further round is run depends on the control arm alone, never on how the subject does.
     """
+    arms = needed(experiment, arms)
     rounds = Rounds()
     results: list[Result] = []
     while (done := len(rounds.again)) < most_pairs:
@@ -51,6 +52,12 @@ def run(experiment: Experiment, arms: Arms, *, pairs: int, most_pairs: int) -> t
         if not any(result.aa is not None and stats.too_noisy(result.aa) for result in results):
             break
     return rounds, results
+
+
+def needed(experiment: Experiment, arms: Arms) -> Arms:
+    """The arms that the experiment's rows speak of, and the control."""
+    named = {name for row in experiment.rows for name in (*row.subject, *row.baseline)}
+    return {name: arm for name, arm in arms.items() if name in named or name == experiment.control}
 
 
 def _round(experiment: Experiment, arms: Arms, rounds: Rounds, *, turn: int) -> None:

@@ -29,8 +29,13 @@ def on_mesh(subject: Mesh, what: Load) -> Sample:
     return replace(sample, metrics={**sample.metrics, "hop_cpu_ms": sum(hops)}) if hops else sample
 
 
+def on_triton(servers: Servers, what: Load, *, rest: bool = False) -> Sample:
+    """One closed-loop run against the baseline."""
+    triton = servers.triton
+    return Sample.of(load.run(triton.http if rest else triton.grpc, what, pids=[triton.pid]))
+
+
 def _closed(servers: Servers, *, connections: int, streams: int, with_bare: bool) -> Mapping[str, Arm]:
-    triton, mesh, fused = servers.triton, servers.mesh, servers.fused
     grpc = Load(
         bodies=servers.trivial_bodies().path,
         connections=connections,
@@ -49,10 +54,10 @@ def _closed(servers: Servers, *, connections: int, streams: int, with_bare: bool
         ),
     )
     arms: dict[str, Arm] = {
-        "mesh": lambda: on_mesh(mesh, grpc),
-        "triton": lambda: Sample.of(load.run(triton.grpc, grpc, pids=[triton.pid])),
-        "fused": lambda: on_mesh(fused, grpc),
-        "triton REST": lambda: Sample.of(load.run(triton.http, rest, pids=[triton.pid])),
+        "mesh": lambda: on_mesh(servers.mesh, grpc),
+        "triton": lambda: on_triton(servers, grpc),
+        "fused": lambda: on_mesh(servers.fused, grpc),
+        "triton REST": lambda: on_triton(servers, rest, rest=True),
     }
     if with_bare:
         target, pid = servers.reference("native_server", "1")
@@ -61,7 +66,6 @@ def _closed(servers: Servers, *, connections: int, streams: int, with_bare: bool
 
 
 def _open(servers: Servers) -> Mapping[str, Arm]:
-    triton, mesh = servers.triton, servers.mesh
     shortest_s = min(servers.seconds, 1.5)
     last: dict[str, float] = {"mesh": 20_000.0, "triton": 8_000.0}
 
@@ -89,7 +93,10 @@ def _open(servers: Servers) -> Mapping[str, Arm]:
         last[name] = max(rate, 100.0)
         return Sample(metrics={"held_rate": rate}, faults=tuple(faults))
 
-    return {"mesh": lambda: held("mesh", mesh.grpc), "triton": lambda: held("triton", triton.grpc)}
+    return {
+        "mesh": lambda: held("mesh", servers.mesh.grpc),
+        "triton": lambda: held("triton", servers.triton.grpc),
+    }
 
 
 EXPERIMENTS = (

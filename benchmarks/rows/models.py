@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchmarks import load
 from benchmarks.experiment import Experiment, Row, Sample
 from benchmarks.load import Load
-from benchmarks.rows.mesh import on_mesh
+from benchmarks.rows.mesh import on_mesh, on_triton
 from benchmarks.servers import Servers
 from benchmarks.stats import Goal
 
 
 def _compare(*, id: str, model: str, callers: int, factor: float) -> Experiment:
     def arms(servers: Servers) -> Mapping[str, Callable[[], Sample]]:
-        triton, mesh = servers.triton, servers.mesh
         what = Load(
             bodies=servers.digits_bodies(model).path,
             connections=8,
@@ -22,8 +20,8 @@ def _compare(*, id: str, model: str, callers: int, factor: float) -> Experiment:
             duration_s=servers.seconds,
         )
         return {
-            "mesh": lambda: on_mesh(mesh, what),
-            "triton": lambda: Sample.of(load.run(triton.grpc, what, pids=[triton.pid])),
+            "mesh": lambda: on_mesh(servers.mesh, what),
+            "triton": lambda: on_triton(servers, what),
         }
 
     row = Row(id=id, subject=("mesh",), baseline=("triton",), metric="rate", goal=Goal(factor=factor))

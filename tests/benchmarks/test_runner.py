@@ -90,6 +90,15 @@ def test_best_of_several_arms_counts_by_the_metric() -> None:
     assert cpu.ratio.median == 0.5
 
 
+def test_arms_that_no_row_speaks_of_are_not_run() -> None:
+    def refuse() -> Sample:
+        raise AssertionError("nobody needs this arm")
+
+    arms = {"new": arm(itertools.repeat(50.0)), "base": arm(itertools.repeat(10.0)), "other": refuse}
+    _, (result,) = runner.run(experiment(RATE), arms, pairs=2, most_pairs=2)
+    assert result.verdict is Verdict.MET
+
+
 def test_absolute_limits_need_no_control() -> None:
     row = Row(id="i", subject=("new",), metric="rss_mb", limit=90, goal=Goal(factor=1, at_most=True))
     arms = {"new": lambda: Sample(metrics={"rss_mb": 45.0})}
