@@ -1,0 +1,204 @@
+#include "services/remote_service.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <string>
+
+#include "net/grpc_server.h"
+#include "services/infer_endpoint.h"
+#include "services/testing.h"
+
+namespace skysail::services {
+namespace {
+
+using testing::Asked;
+using testing::HandLoop;
+using testing::SumRequest;
+
+// A service in "another process": a server on a thread of its own.
+class Instance {
+ public:
+  using Answer = std::function<void(InferCall)>;
+  explicit Instance(Answer answer) : loops_(1), endpoint_(std::make_shared<Scripted>(this)) {
+    answer_ = std::move(answer);
+    net::ServerOptions options;
+    options.drain_timeout = 0;
+    server_ = std::make_unique<net::GrpcServer>(loops_, options);
+    endpoint_.AttachTo(*server_);
+    address_ = server_->Listen(net::Address::Parse("127.0.0.1:0").value(), true).value().ToString();
+    loops_.Start();
+    server_->Start();
+  }
+  ~Instance() {
+    server_->Shutdown();
+    loops_.Stop();
+  }
+  const std::string& address() const { return address_; }
+  int calls() const { return calls_.load(); }
+  void Stop() { server_->Shutdown(); }
+
+ private:
+  struct Scripted final : InferService {
+    explicit Scripted(Instance* instance) : instance(instance) {}
+    void Infer(InferCall call) override {
+      ++instance->calls_;
+      instance->answer_(std::move(call));
+    }
+    Instance* instance;
+  };
+  net::LoopThreads loops_;
+  InferEndpoint endpoint_;
+  std::unique_ptr<net::GrpcServer> server_;
+  Answer answer_;
+  std::string address_;
+  std::atomic<int> calls_{0};
+};
+
+void AnswerThree(InferCall call) {
+  InferResponse response;
+  const Slice message = Slice::Copy(testing::SumResponse({3}));
+  oip::ResponseView view;
+  ASSERT_TRUE(oip::ParseResponse(message.view(), &view).ok());
+  for (const std::string_view span : view.visible) response.payload.Append(message.Sub(span));
+  response.model = "sum";
+  response.version = "5";
+  response.cache = CacheOutcome::kHit;
+  call.Finish(std::move(response));
+}
+
+class RemoteServiceTest : public ::testing::Test {
+ protected:
+  void Publish(std::vector<std::string> addresses) {
+    std::vector<Endpoint> endpoints;
+    for (const std::string& address : addresses) endpoints.push_back({"at " + address, address});
+    ASSERT_TRUE(remote_.Publish(endpoints, 1).ok());
+  }
+  Asked Ask(TimeNs deadline = kNever, std::string_view model = "shop") {
+    return Asked::Ask(remote_, hand_.loop(), SumRequest(model, {1, 2}), deadline);
+  }
+  bool Done(const Asked& asked) {
+    return hand_.Until([&asked] { return asked.done(); });
+  }
+  HandLoop hand_;
+  RemoteService remote_{hand_.loops()};
+};
+
+TEST_F(RemoteServiceTest, CarriesAnAnswerBack) {
+  Instance instance(&AnswerThree);
+  Publish({instance.address()});
+  Asked asked = Ask();
+  ASSERT_TRUE(Done(asked));
+  EXPECT_EQ(asked.answer().status.ToString(), "Ok");
+  EXPECT_EQ(asked.floats(), (std::vector<float>{3}));
+  EXPECT_EQ(asked.answer().model, "sum");
+  EXPECT_EQ(asked.answer().version, "5");
+  EXPECT_EQ(asked.answer().cache, CacheOutcome::kHit);
+}
+
+TEST_F(RemoteServiceTest, PassesOnWhatWasDecided) {
+  std::string application, model, version;
+  TimeNs left = 0;
+  Instance instance([&](InferCall call) {
+    application = call.request().application;
+    model = call.request().view.model_name;
+    version = call.request().version;
+    left = call.deadline() - SystemClock::Get().Now();
+    AnswerThree(std::move(call));
+  });
+  Publish({instance.address()});
+  // A selector would set these.
+  struct Deciding final : InferService {
+    explicit Deciding(InferService& next) : next(next) {}
+    void Infer(InferCall call) override {
+      call.request().model = "sum";
+      call.request().version = "5";
+      next.Infer(std::move(call));
+    }
+    InferService& next;
+  } deciding(remote_);
+  Asked asked = Asked::Ask(deciding, hand_.loop(), SumRequest("shop", {1, 2}),
+                           SystemClock::Get().Now() + 3 * kSecond);
+  ASSERT_TRUE(Done(asked));
+  EXPECT_EQ(application, "shop");
+  EXPECT_EQ(model, "sum");
+  EXPECT_EQ(version, "5");
+  EXPECT_GT(left, kSecond);
+  EXPECT_LE(left, 3 * kSecond);
+}
+
+TEST_F(RemoteServiceTest, TellsAnErrorWithItsRetryHint) {
+  Instance instance([](InferCall call) {
+    InferResponse response = InferResponse::Error(ResourceExhausted("the queue is full"));
+    response.retry_after = 12 * kMillisecond;
+    response.unprocessed = true;
+    call.Finish(std::move(response));
+  });
+  Publish({instance.address()});
+  Asked asked = Ask();
+  ASSERT_TRUE(Done(asked));
+  EXPECT_EQ(asked.answer().status.ToString(), "ResourceExhausted: the queue is full");
+  EXPECT_EQ(asked.answer().retry_after, 12 * kMillisecond);
+  EXPECT_TRUE(asked.answer().unprocessed);
+  EXPECT_EQ(instance.calls(), 1) << "it would be full again";
+}
+
+TEST_F(RemoteServiceTest, OneModelStaysWithOneEndpoint) {
+  Instance one(&AnswerThree), two(&AnswerThree);
+  Publish({one.address(), two.address()});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Done(Ask()));
+  EXPECT_TRUE(one.calls() == 10 || two.calls() == 10) << one.calls() << " " << two.calls();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(Done(Ask(kNever, "model " + std::to_string(i))));
+  EXPECT_GT(std::min(one.calls(), two.calls()), 0);
+}
+
+TEST_F(RemoteServiceTest, AnEndpointThatIsAwayIsPassedOver) {
+  Instance one(&AnswerThree), two(&AnswerThree);
+  Publish({one.address(), two.address()});
+  ASSERT_TRUE(Done(Ask()));
+  (one.calls() == 1 ? one : two).Stop();
+  for (int i = 0; i < 20; ++i) {
+    Asked asked = Ask(SystemClock::Get().Now() + 5 * kSecond);
+    ASSERT_TRUE(Done(asked));
+    EXPECT_EQ(asked.answer().status.ToString(), "Ok") << i;
+  }
+}
+
+TEST_F(RemoteServiceTest, SaysWhenThereIsNobody) {
+  Asked none = Ask();
+  ASSERT_TRUE(Done(none));
+  EXPECT_EQ(none.kind(), ErrorKind::kUnavailable);
+  Publish({"127.0.0.1:1"});
+  Asked away = Ask();
+  ASSERT_TRUE(Done(away));
+  EXPECT_EQ(away.kind(), ErrorKind::kUnavailable);
+  EXPECT_EQ(remote_.Publish({{"a", "nonsense"}}, 2).kind(), ErrorKind::kInvalidArgument);
+}
+
+TEST_F(RemoteServiceTest, ACancelReachesTheOtherSide) {
+  std::atomic<bool> cancelled{false};
+  struct Holder final : CancelHandler {
+    explicit Holder(InferCall taken, std::atomic<bool>* flag)
+        : call(std::move(taken)), flag(flag) {
+      call.scope()->SetHandler(this);
+    }
+    void OnCancel() override {
+      const std::unique_ptr<Holder> self(this);
+      flag->store(true);
+      call.Finish(InferResponse::Error(Cancelled("the caller left")));
+    }
+    InferCall call;
+    std::atomic<bool>* flag;
+  };
+  Instance instance([&cancelled](InferCall call) { new Holder(std::move(call), &cancelled); });
+  Publish({instance.address()});
+  Asked asked = Ask();
+  ASSERT_TRUE(hand_.Until([&] { return instance.calls() == 1; }));
+  asked.Cancel();
+  EXPECT_TRUE(asked.done());
+  EXPECT_EQ(asked.kind(), ErrorKind::kCancelled);
+  EXPECT_TRUE(hand_.Until([&] { return cancelled.load(); }));
+}
+
+}  // namespace
+}  // namespace skysail::services
