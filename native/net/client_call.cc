@@ -12,13 +12,14 @@
 namespace skysail::net {
 
 ClientCall::ClientCall(EventLoop& loop, ClientCallOwner* owner, ClientStreamHandler* handler,
-                       const CallOptions& options, size_t max_message_bytes)
-    : RpcStream(max_message_bytes),
+                       const CallOptions& options, const ChannelOptions& channel)
+    : RpcStream(channel.max_message_bytes),
       loop_(loop),
       owner_(owner),
       handler_(handler),
       deadline_(options.deadline),
       compress_(options.compress),
+      max_metadata_bytes_(channel.max_metadata_bytes),
       deadline_timer_([this] { OnDeadline(); }) {}
 
 void ClientCall::ArmDeadline() {
@@ -49,6 +50,12 @@ void ClientCall::OnDeadline() {
 }
 
 void ClientCall::OnHeader(std::string_view name, std::string_view value) {
+  metadata_bytes_ += name.size() + value.size() + kHeaderOverhead;
+  if (metadata_bytes_ > max_metadata_bytes_) {
+    broken_ = ResourceExhausted("metadata of the answer exceeds the limit of " +
+                                std::to_string(max_metadata_bytes_) + " bytes");
+    return;
+  }
   switch (name.size()) {
     case 7:
       if (name == ":status") {

@@ -31,7 +31,7 @@ class ClientCallOwner {
 class ClientCall final : public RpcStream, public ClientStream {
  public:
   ClientCall(EventLoop& loop, ClientCallOwner* owner, ClientStreamHandler* handler,
-             const CallOptions& options, size_t max_message_bytes);
+             const CallOptions& options, const ChannelOptions& channel);
   ~ClientCall() override = default;
 
   void ArmDeadline();
@@ -71,12 +71,14 @@ class ClientCall final : public RpcStream, public ClientStream {
   ClientStreamHandler* handler_;  // null once told OnDone
   const TimeNs deadline_;
   const bool compress_;
+  const size_t max_metadata_bytes_;
   Timer deadline_timer_;
   bool headers_sent_ = false;
   bool response_begun_ = false;  // its first headers have come
 
   // Of the header block being received.
   Metadata metadata_;
+  size_t metadata_bytes_ = 0;
   int http_status_ = 0;
   bool grpc_content_ = false;
   bool has_grpc_status_ = false;

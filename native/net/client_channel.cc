@@ -78,7 +78,7 @@ struct ClientChannel::Impl final : private ClientConnectionOwner, private Client
 
   ClientCall* Start(std::string_view path, const CallOptions& call_options,
                     ClientStreamHandler* handler) {
-    auto* call = new ClientCall(loop, this, handler, call_options, options.max_message_bytes);
+    auto* call = new ClientCall(loop, this, handler, call_options, options);
     ++open_calls;
     if (call_options.deadline <= loop.TurnTime()) {
       FailLater(call, {DeadlineExceeded("the deadline had passed before the call was sent"),
@@ -128,6 +128,7 @@ struct ClientChannel::Impl final : private ClientConnectionOwner, private Client
     if (connection != current) return;
     // Its calls go on; new ones get a new connection, made when the first of them comes.
     draining.push_back(std::exchange(current, nullptr));
+    if (ready_since == kNever) return Failed(Unavailable("the peer does not speak HTTP/2"));
     SetState(State::kIdle);
   }
   void OnConnectionClosed(ClientConnection* connection, const Status& why) override {

@@ -33,7 +33,8 @@ struct ChannelOptions {
   TimeNs backoff_max = 5 * kSecond;
   double backoff_multiplier = 1.6;
   double backoff_jitter = 0.2;
-  TimeNs keepalive_interval = 10 * kSecond;  // PING when calls are open and nothing was read; 0: off
+  // PING when calls are open and nothing was read for so long; 0 is off.
+  TimeNs keepalive_interval = 10 * kSecond;
   TimeNs keepalive_timeout = 5 * kSecond;
   uint64_t random_seed = 0;                  // for the jitter; 0 seeds from the system
 };

@@ -159,6 +159,8 @@ TEST(ConnectionTest, CallOnAConnectionThatDiesMidAnswerIsNotUnprocessed) {
 class Mute {
  public:
   Mute() : socket_(std::move(*ListenOn(*Address::Parse("127.0.0.1:0")))) {}
+  // The next caller's socket, once there is one.
+  Socket Accept() const { return Socket(accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC)); }
   Address address() const { return *BoundAddress(socket_, *Address::Parse("127.0.0.1:0")); }
 
  private:
@@ -172,6 +174,23 @@ TEST(ConnectionTest, PeerThatNeverSpeaksIsGivenUpAfterTheConnectTimeout) {
   TestClient client(mute.address(), options);
   const auto call = client.Call("/t.T/Echo", "x");
   EXPECT_EQ(call->status().kind(), ErrorKind::kUnavailable);
+}
+
+TEST(ConnectionTest, PeerThatSpeaksNoHttp2FailsTheCallsAndTheNextConnectionMayWork) {
+  Mute mute;
+  ChannelOptions options;
+  options.backoff_initial = kMillisecond;
+  TestClient client(mute.address(), options);
+  Recorder first;
+  client.channel().StartUnary("/t.T/Echo", {}, Text("x"), &first);
+  Socket accepted;
+  ASSERT_TRUE(client.Until([&] { return bool(accepted = mute.Accept()); }));
+  const std::string_view garbage = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+  ASSERT_EQ(send(accepted.fd(), garbage.data(), garbage.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(garbage.size()));
+  ASSERT_TRUE(client.Finish(first));
+  EXPECT_EQ(first.status().kind(), ErrorKind::kUnavailable);
+  EXPECT_TRUE(client.Until([&] { return bool(accepted = mute.Accept()); })) << "no new attempt";
 }
 
 TEST(ConnectionTest, ServerDropsAConnectionThatAnswersNoPing) {

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string_view>
 
 namespace skysail::net {
@@ -85,8 +86,12 @@ struct SessionCallbacks {
   }
 
   static int FrameSent(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    H2Session* owner = Owner(user_data);
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+      owner->protocol_error_ = true;  // nghttp2 found it and says goodbye
+    }
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-    RpcStream* stream = Owner(user_data)->Find(frame->hd.stream_id);
+    RpcStream* stream = owner->Find(frame->hd.stream_id);
     if (stream != nullptr) {
       stream->OnHeadersSent((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
     }

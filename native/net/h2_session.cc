@@ -186,7 +186,8 @@ void H2Session::UpdateInterest() {
       options_.server && write_blocked_ && connected_ &&
       (unsent_ + output_.size() > kPauseReadingBytes ||
        nghttp2_session_get_outbound_queue_size(session_) > kPauseReadingFrames);
-  const uint32_t wanted = (choked ? 0u : uint32_t{EPOLLIN}) | (write_blocked_ ? uint32_t{EPOLLOUT} : 0u);
+  const uint32_t wanted =
+      (choked ? 0u : uint32_t{EPOLLIN}) | (write_blocked_ ? uint32_t{EPOLLOUT} : 0u);
   if (wanted == interest_) return;
   interest_ = wanted;
   loop_.Rewatch(stream_->fd(), interest_, this);
@@ -203,6 +204,7 @@ void H2Session::CloseIfOver() {
 // sent last. So: say that we are done, and read until the peer has closed.
 void H2Session::Linger() {
   lingering_ = true;
+  OnGoaway();
   stream_->ShutdownWrite();
   timer_.Set(loop_, loop_.TurnTime() + kLingerTimeout);
 }
@@ -215,7 +217,6 @@ void H2Session::Close(Status why) {
 }
 
 void H2Session::FinishClose() {
-  closed_ = true;
   timer_.Cancel();
   if (stream_ != nullptr) loop_.Unwatch(stream_->fd());
   OnClosed(close_reason_, protocol_error_);  // first: a stream's end may start a new call

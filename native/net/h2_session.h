@@ -73,7 +73,7 @@ class H2Session : private IoHandler, private Flushable {
   // Server: the object of a stream that the peer opened; null refuses it.
   virtual RpcStream* NewStream(int32_t id) = 0;
   virtual void OnEstablished() = 0;  // the peer's SETTINGS have come
-  virtual void OnGoaway() = 0;  // the peer takes no new streams
+  virtual void OnGoaway() = 0;  // no new streams may be opened
   virtual void OnStreamGone() = 0;
   virtual void OnTraffic(size_t read, size_t written) = 0;
   virtual void OnClosed(const Status& why, bool protocol_error) = 0;
@@ -142,7 +142,6 @@ class H2Session : private IoHandler, private Flushable {
   bool last_stream_named_ = false;  // the second GOAWAY of a drain is queued
   bool lingering_ = false;
   bool close_wanted_ = false;  // done at the end of the turn
-  bool closed_ = false;
   bool protocol_error_ = false;
   Status close_reason_;
   Timer timer_;  // set-up timeout, then keep-alive, then linger

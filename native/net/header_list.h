@@ -16,6 +16,9 @@
 
 namespace skysail::net {
 
+// What HTTP/2 adds to each header when it counts the size of a header list.
+inline constexpr size_t kHeaderOverhead = 32;
+
 // A header of static storage: indexed by HPACK, never copied.
 inline nghttp2_nv StaticHeader(std::string_view name, std::string_view value) {
   return {reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),

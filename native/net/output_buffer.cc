@@ -16,7 +16,9 @@ class SpareBlock {
   ~SpareBlock() {
     if (block_ != nullptr) block_->Unref();
   }
-  Block* Take() { return block_ != nullptr ? std::exchange(block_, nullptr) : Block::New(kTailBytes); }
+  Block* Take() {
+    return block_ != nullptr ? std::exchange(block_, nullptr) : Block::New(kTailBytes);
+  }
   void Give(Block* block) {
     if (block_ == nullptr) {
       block_ = block;

@@ -49,7 +49,10 @@ TEST_F(ProtocolTest, BrokenFramesEndWithGoaway) {
   peer.SendPreface();
   peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 2, "\xff\xff\xff"));  // even id, broken HPACK
   EXPECT_EQ(peer.NextOf(NGHTTP2_GOAWAY).type, NGHTTP2_GOAWAY);
-  ExpectStillServing();
+  EXPECT_TRUE(peer.WaitForEnd());
+  TestClient client(address);
+  EXPECT_TRUE(client.Call("/t.T/Echo", "x")->status().ok());
+  EXPECT_TRUE(client.Until([&] { return server->server().stats().protocol_errors == 1; }));
 }
 
 TEST_F(ProtocolTest, SilentConnectionIsDroppedAfterTheHandshakeTimeout) {

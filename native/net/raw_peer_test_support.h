@@ -66,7 +66,9 @@ class RawPeer {
       bytes.remove_prefix(static_cast<size_t>(n));
     }
   }
-  void SendPreface() { Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(NGHTTP2_SETTINGS, 0, 0, "")); }
+  void SendPreface() {
+    Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(NGHTTP2_SETTINGS, 0, 0, ""));
+  }
 
   struct Received {
     int type = -1;  // -1: the connection ended (or nothing came for 10 s: timed_out)

@@ -45,7 +45,7 @@ class RpcStream {
   // Everything queued has been framed and sending is done: true ends the stream with the last
   // DATA frame, false when trailers were submitted instead.
   virtual bool OnLastDataFramed() = 0;
-  // The HEADERS of this stream with END_STREAM, or any HEADERS, have left.
+  // A HEADERS frame was framed: ours end the stream (trailers) or not.
   virtual void OnHeadersSent(bool end_stream) = 0;
   // The session has forgotten the stream; the last call. `connection_lost` is null after a regular
   // end or a reset with `error_code`.

@@ -11,7 +11,6 @@ namespace skysail::net {
 namespace {
 
 constexpr std::string_view kContentType = "application/grpc";
-constexpr size_t kHeaderOverhead = 32;  // as HTTP/2 counts a header list
 
 // "application/grpc", alone or followed by "+proto" or ";charset=...".
 bool IsGrpcContent(std::string_view type) {

@@ -201,6 +201,19 @@ TEST(UnaryTest, OversizedMetadataIsRefusedAndTheNextCallServed) {
   EXPECT_TRUE(client.Call("/t.T/Echo", "x")->status().ok());
 }
 
+TEST(UnaryTest, OversizedMetadataOfAnAnswerEndsTheCallOnly) {
+  TestServer server;
+  server.AddUnary("/t.T/Big", [](UnaryCall call) {
+    call.AddTrailer("big", std::string(3000, 'x'));
+    call.Respond(Bytes());
+  });
+  ChannelOptions options;
+  options.max_metadata_bytes = 2000;
+  TestClient client(server.Start(), options);
+  EXPECT_EQ(client.Call("/t.T/Big", "")->status().kind(), ErrorKind::kResourceExhausted);
+  EXPECT_TRUE(client.Call("/t.T/Echo", "x")->status().ok());
+}
+
 TEST(UnaryTest, ManyCallsAtOnceOverSeveralLoopsAllGetTheirOwnAnswer) {
   TestServer server({}, 2);
   const Address address = server.Start();
