@@ -57,7 +57,7 @@ void H2Session::ContinueHandshake() {
   switch (result.kind) {
     case IoResult::Kind::kDone:
       connected_ = true;
-      last_read_ = loop_.TurnTime();
+      last_heard_ = loop_.TurnTime();
       write_blocked_ = false;
       RequestFlush();
       break;
@@ -80,9 +80,15 @@ void H2Session::OnReady(uint32_t events) {
   if (!connected_) return ContinueHandshake();
   if ((events & EPOLLOUT) != 0) {
     write_blocked_ = false;
+    Heard();  // a full socket has room again: the peer takes what we send
     RequestFlush();
   }
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) ReadOnce();
+}
+
+void H2Session::Heard() {
+  last_heard_ = loop_.TurnTime();
+  ping_sent_ = false;
 }
 
 void H2Session::ReadOnce() {
@@ -106,8 +112,7 @@ void H2Session::ReadOnce() {
 
 void H2Session::Receive(const char* bytes, size_t size) {
   OnTraffic(size, 0);
-  last_read_ = loop_.TurnTime();
-  ping_sent_ = false;
+  Heard();
   const ssize_t taken =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes), size);
   if (received_ > 0) nghttp2_session_consume_connection(session_, std::exchange(received_, 0));
@@ -291,7 +296,7 @@ void H2Session::OnTimer() {
   if (options_.keepalive_interval == 0) return;
   if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
   if (ping_sent_) return Close(Unavailable("the peer did not answer a keep-alive PING"));
-  if (loop_.TurnTime() - last_read_ < options_.keepalive_interval) return ArmKeepalive();
+  if (loop_.TurnTime() - last_heard_ < options_.keepalive_interval) return ArmKeepalive();
   ping_sent_ = true;
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kKeepalivePing);
   RequestFlush();
@@ -303,7 +308,7 @@ void H2Session::ArmKeepalive() {
   if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
   if (timer_.armed()) return;
   // A session that was idle without calls is given half an interval before it is doubted.
-  const TimeNs heard = std::max(last_read_, loop_.TurnTime() - options_.keepalive_interval / 2);
+  const TimeNs heard = std::max(last_heard_, loop_.TurnTime() - options_.keepalive_interval / 2);
   timer_.Set(loop_, heard + options_.keepalive_interval);
 }
 

@@ -102,6 +102,7 @@ class H2Session : private IoHandler, private Flushable {
   void OnReady(uint32_t events) override;
   void Flush() override;
   void ContinueHandshake();
+  void Heard();
   void ReadOnce();
   void Receive(const char* bytes, size_t size);
   void WriteOut();
@@ -146,7 +147,7 @@ class H2Session : private IoHandler, private Flushable {
   Status close_reason_;
   Timer timer_;  // set-up timeout, then keep-alive, then linger
   bool ping_sent_ = false;
-  TimeNs last_read_ = 0;
+  TimeNs last_heard_ = 0;
 };
 
 }  // namespace skysail::net
