@@ -4,6 +4,7 @@
 #define SKYSAIL_BINDINGS_BINDINGS_H_
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>  // in every part alike: a cast must not differ from file to file
 
 namespace skysail::bindings {
 

@@ -1,7 +1,6 @@
 #include "bindings/server_stream.h"
 
 #include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
 
 #include <optional>
 
