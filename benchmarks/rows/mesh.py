@@ -35,7 +35,7 @@ def on_triton(servers: Servers, what: Load, *, rest: bool = False) -> Sample:
     return Sample.of(load.run(triton.http if rest else triton.grpc, what, pids=[triton.pid]))
 
 
-def _closed(servers: Servers, *, connections: int, streams: int, with_bare: bool) -> Mapping[str, Arm]:
+def _closed(servers: Servers, *, connections: int, streams: int) -> Mapping[str, Arm]:
     grpc = Load(
         bodies=servers.trivial_bodies().path,
         connections=connections,
@@ -53,16 +53,21 @@ def _closed(servers: Servers, *, connections: int, streams: int, with_bare: bool
             *("--header", f"Inference-Header-Content-Length: {rest_body.json_size}"),
         ),
     )
-    arms: dict[str, Arm] = {
+    return {
         "mesh": lambda: on_mesh(servers.mesh, grpc),
         "triton": lambda: on_triton(servers, grpc),
         "fused": lambda: on_mesh(servers.fused, grpc),
         "triton REST": lambda: on_triton(servers, rest, rest=True),
     }
-    if with_bare:
-        target, pid = servers.reference("native_server", "1")
-        arms["bare"] = lambda: Sample.of(load.run(target, grpc, pids=[pid]))
-    return arms
+
+
+def _hop(servers: Servers) -> Mapping[str, Arm]:
+    target, pid = servers.reference("native_server", "1")
+    what = Load(bodies=servers.trivial_bodies().path, duration_s=servers.seconds)
+    return {
+        "mesh": lambda: on_mesh(servers.mesh, what),
+        "bare": lambda: Sample.of(load.run(target, what, pids=[pid])),
+    }
 
 
 def _open(servers: Servers) -> Mapping[str, Arm]:
@@ -101,7 +106,7 @@ def _open(servers: Servers) -> Mapping[str, Arm]:
 
 EXPERIMENTS = (
     Experiment(
-        arms=lambda servers: _closed(servers, connections=8, streams=8, with_bare=True),
+        arms=lambda servers: _closed(servers, connections=8, streams=8),
         control="triton",
         rows=(
             Row(
@@ -120,18 +125,10 @@ EXPERIMENTS = (
                 goal=Goal(factor=6),
             ),
             Row(id="fused.64.rest", subject=("fused",), baseline=("triton REST",), metric="rate"),
-            Row(
-                id="hop.cpu",
-                subject=("mesh",),
-                baseline=("bare",),
-                metric="hop_cpu_ms",
-                baseline_metric="cpu_ms",
-                goal=Goal(factor=2.5, at_most=True),
-            ),
         ),
     ),
     Experiment(
-        arms=lambda servers: _closed(servers, connections=1, streams=1, with_bare=False),
+        arms=lambda servers: _closed(servers, connections=1, streams=1),
         control="triton",
         rows=(
             Row(
@@ -161,6 +158,20 @@ EXPERIMENTS = (
                 baseline=("triton",),
                 metric="held_rate",
                 goal=Goal(factor=4),
+            ),
+        ),
+    ),
+    Experiment(
+        arms=_hop,
+        control="bare",
+        rows=(
+            Row(
+                id="hop.cpu",
+                subject=("mesh",),
+                baseline=("bare",),
+                metric="hop_cpu_ms",
+                baseline_metric="cpu_ms",
+                goal=Goal(factor=2.5, at_most=True),
             ),
         ),
     ),
