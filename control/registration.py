@@ -53,7 +53,8 @@ class Registration:
             self._news.clear()
             delay_s = await self.step()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), delay_s)
+                async with asyncio.timeout(delay_s):  # wait_for of Python 3.11 may swallow a cancellation
+                    await self._news.wait()
 
     async def step(self) -> float:
         """Does what is due once; returns how long the next step may wait."""
