@@ -61,6 +61,8 @@ class BuildExt(build_ext):
         )
         destination = Path(self.get_ext_fullpath(ext.name))
         destination.parent.mkdir(parents=True, exist_ok=True)
+        # A new file, not new bytes in the old one, which running processes have mapped.
+        destination.unlink(missing_ok=True)
         shutil.copy2(CMAKE_BUILD / destination.name, destination)
 
 

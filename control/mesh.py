@@ -16,10 +16,10 @@ from skysail.control.schema import Version
 from skysail.control.signature_text import format_tensor
 from skysail.control.snapshot import Snapshot
 
-__all__ = ["REPLICA_STAGE", "SKYSAIL", "MeshOptions", "etcd_unit", "replica_units", "service_units"]
+__all__ = ["SKYSAIL", "MeshOptions", "etcd_unit", "replica_units", "service_units"]
 
 #: What needs others has a higher stage; see Unit.
-_ETCD, REPLICA_STAGE, _BATCHER, _SELECTOR, _FRONTEND = range(5)
+_ETCD, _REPLICA, _BATCHER, _SELECTOR, _FRONTEND = range(5)
 SKYSAIL = (sys.executable, "-m", "skysail.cli.main")
 
 
@@ -119,7 +119,7 @@ def _replica_unit(options: MeshOptions, version: Version, slot: int, sockets: Pa
             *("--etcd", options.etcd, "--replica-id", f"{slot}-{{start}}"),
         ),
         env=SINGLE_THREADED,
-        stage=REPLICA_STAGE,
+        stage=_REPLICA,
     )
 
 

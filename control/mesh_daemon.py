@@ -180,8 +180,9 @@ class MeshDaemon:
     def _desired(self) -> list[Unit]:
         if self._mirror.applied_revision == 0:
             # Not read yet: what an earlier run left serving goes on serving.
-            held = [p.unit for p in self._supervisor.running().values() if p.unit.stage == mesh.REPLICA_STAGE]
-            return self._static + held
+            named = {unit.name for unit in self._static}
+            held = [process.unit for process in self._supervisor.running().values()]
+            return self._static + [unit for unit in held if unit.name not in named]
         return self._static + list(
             mesh.replica_units(self._options, self._mirror.snapshot, self._home.sockets)
         )

@@ -103,7 +103,7 @@ def start(home: Path, digits: Path, *options: str) -> Mesh:
     probe.write_text(PROBE.replace("self.calls = path", f"self.calls = {str(mesh.calls)!r}"))
     mesh.up(*options)
     mesh.ok("deploy", "digits", str(digits), "--replicas", "2")
-    mesh.ok("deploy", "probe", f"{probe}:Probe", "--cache", "off", "--replicas", "2")
+    mesh.ok("deploy", "probe", f"{probe}:Probe", "--cache=off", "--replicas=2", "--slo-ms=10000")
     return mesh
 
 

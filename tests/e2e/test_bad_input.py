@@ -59,7 +59,8 @@ def contents(data: bytes | None, floats: int = 0) -> Change:
         del message.raw_input_contents[:]
         if data is not None:
             message.raw_input_contents.append(data)
-        message.inputs[0].contents.fp32_contents.extend([1.0] * floats)
+        if floats:
+            message.inputs[0].contents.fp32_contents.extend([1.0] * floats)
 
     return change
 
@@ -116,7 +117,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
         pytest.param(changed(contents(GOOD.tobytes() + b"0")), INVALID, ["x", "128", "129"], id="long bytes"),
         pytest.param(changed(contents(None, 31)), INVALID, ["x", "32", "31"], id="too few typed values"),
         pytest.param(changed(tensor(shape=[0, 16])), INVALID, ["x"], id="no rows but bytes"),
-        pytest.param(changed(rows(0)), INVALID, ["row"], id="empty batch"),
+        pytest.param(changed(rows(0)), INVALID, ["x", "empty"], id="empty batch"),
         pytest.param(changed(rows(513)), INVALID, ["512", "513"], id="more rows than the model takes"),
         pytest.param(changed(duplicate), INVALID, ["x"], id="duplicate input"),
         pytest.param(changed(missing), INVALID, ["x"], id="missing input"),
