@@ -98,7 +98,9 @@ class Container:
         """
         handlers = GrpcHandlers()
         inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
-            OipServicer("models", snapshot=lambda: self._snapshot, ready=lambda: not self._draining),
+            OipServicer(  # type: ignore[abstract]  # predictions are answered by the data plane
+                "models", snapshot=lambda: self._snapshot, ready=lambda: not self._draining
+            ),
             handlers.as_grpc_server(),
         )
         admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self._report), handlers.as_grpc_server())
