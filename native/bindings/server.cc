@@ -26,7 +26,13 @@ std::unique_ptr<net::StreamHandler> HandToPython(net::ServerStream& stream, cons
     bridge->Finish(ResourceExhausted("too many calls wait for Python handlers; try again later"), {});
   } else {
     Dispatcher::Get().Post([bridge, loops, on_call] {
-      (*on_call)(std::make_unique<ServerStream>(bridge, loops));
+      try {
+        (*on_call)(std::make_unique<ServerStream>(bridge, loops));
+      } catch (py::error_already_set&) {
+        // Not left to the stream's end: the traceback that is reported keeps it alive.
+        bridge->Finish(Internal("taking the call failed"), {});
+        throw;
+      }
     });
   }
   return bridge->NewHandler();
