@@ -22,6 +22,10 @@ InferResponse Failure(ErrorKind kind, std::string message, bool unprocessed = fa
   return response;
 }
 
+bool IsStackable(const ServedVersion& version) {
+  return version.signature.has_value() && version.signature->Stackable();
+}
+
 }  // namespace
 
 std::shared_ptr<VersionQueue> MakeVersionQueue(net::EventLoop& home,
@@ -43,8 +47,8 @@ VersionQueue::VersionQueue(net::EventLoop& home, std::shared_ptr<const ServedVer
                            batching::QueueOptions options, std::shared_ptr<VersionStats> stats,
                            const Clock& clock)
     : home_(home), stats_(std::move(stats)), clock_(clock), queue_(options),
-      version_(std::move(version)), seal_timer_([this] { Schedule(); }),
-      expiry_timer_([this] { ExpireDue(); }) {}
+      version_(std::move(version)), stackable_(IsStackable(*version_)),
+      seal_timer_([this] { Schedule(); }), expiry_timer_([this] { ExpireDue(); }) {}
 
 VersionQueue::~VersionQueue() {
   closing_ = true;
@@ -58,7 +62,7 @@ void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, Cache
   version_ = std::move(version);
   place_ = std::move(place);
   configured_ = true;
-  stackable_ = version_->signature.has_value() && version_->signature->Stackable();
+  stackable_ = IsStackable(*version_);
   std::vector<std::unique_ptr<Replica>> kept;
   for (const Endpoint& endpoint : version_->replicas) {
     const auto known =

@@ -96,8 +96,8 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   FlightTable flights_;
   std::shared_ptr<const ServedVersion> version_;
   CachePlace place_;
-  bool configured_ = false;
   bool stackable_ = false;
+  bool configured_ = false;
   bool retired_ = false;
   std::shared_ptr<VersionQueue> self_;  // while retired and not done
   bool closing_ = false;
