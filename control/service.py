@@ -181,6 +181,8 @@ class Service(ABC):
         await self.close_edges()
         await asyncio.to_thread(self._server.shutdown)
         await asyncio.to_thread(self._handlers.close)
+        # Nothing is configured any more: the data plane lets go of its peers, whose own drain waits for that.
+        self._plane.publish(Snapshot(revision=self._mirror.applied_revision))
         self._loops.stop()
         if self._own_store is not None:
             await self._own_store.close()
