@@ -26,6 +26,7 @@ from skysail.control import addresses, keys, machine
 from skysail.control.admin_servicer import AdminServicer
 from skysail.control.catalogue import Namespace
 from skysail.control.etcd_store import EtcdStore
+from skysail.control.health import Health
 from skysail.control.mirror import Mirror
 from skysail.control.oip_servicer import OipServicer
 from skysail.control.options import ServiceOptions
@@ -90,7 +91,7 @@ class Service(ABC):
             self._store, keys.instance(self.role, self.id), ttl_s=self.options.lease_ttl_s
         )
         self._handlers = GrpcHandlers()
-        self._health = health.HealthServicer()
+        self._health = Health()
         self._set_serving(False)
         self._loops = core.Loops(self.options.threads)
         self._server = core.Server(
@@ -173,7 +174,7 @@ class Service(ABC):
         if self._draining:
             return
         self._draining = True
-        self._health.enter_graceful_shutdown()
+        self._health.drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
