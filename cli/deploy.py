@@ -83,7 +83,7 @@ def deploy(
         f"  takes   {', '.join(done.inputs)}\n"
         f"  gives   {', '.join(done.outputs)}\n\n"
         "Call it:\n"
-        f"  skysail predict {done.model} '{done.sample}'\n"
+        f"  skysail predict {done.model} {done.sample}\n"
         f"  curl http://{done.http}/v2/models/{done.model}/infer -d '{done.sample_http}'\n"
         f'  skysail.Client("{done.grpc}").predict("{done.model}", ...)      in Python'
     )

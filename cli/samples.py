@@ -11,14 +11,16 @@ from skysail.control.schema import Signature, TensorSpec
 __all__ = ["sample", "sample_http"]
 
 #: More numbers than this do not fit on a line that somebody would read.
-MOST_ELEMENTS = 64
+MOST_ELEMENTS = 16
 
 
 def sample(signature: Signature) -> str:
-    """One row, as `skysail predict` takes it."""
+    """What follows `skysail predict NAME`: one row, or a file where that would be too long to read."""
+    if any(_row(spec) is ... for spec in signature.inputs):
+        return "--input rows.npy" if len(signature.inputs) == 1 else "--input inputs.npz"
     if len(signature.inputs) == 1:
-        return _text(_row(signature.inputs[0]))
-    return _text({spec.name: _row(spec) for spec in signature.inputs})
+        return f"'{_text(_row(signature.inputs[0]))}'"
+    return f"'{_text({spec.name: _row(spec) for spec in signature.inputs})}'"
 
 
 def sample_http(signature: Signature) -> str:
@@ -45,4 +47,4 @@ def _row(spec: TensorSpec) -> Any:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, default=lambda _: "...").replace('"..."', "...")
+    return json.dumps(value, default=lambda _: "...").replace('"..."', "[...]")

@@ -19,14 +19,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from skysail.control import mesh
+from skysail.control import keys, machine, mesh
 from skysail.control.errors import FailedPrecondition, NotFound, SkysailError, StoreUnavailable
 from skysail.control.etcd_store import EtcdStore
 from skysail.control.home import Home
 from skysail.control.keys import PREFIX
-from skysail.control.launcher import Launcher, Unit
+from skysail.control.launcher import Launcher, Process, Unit
 from skysail.control.mirror import Mirror
 from skysail.control.running import hold
+from skysail.control.store import Delete
 from skysail.control.supervisor_loop import Supervisor
 
 __all__ = ["find_etcd", "main", "run_mesh"]
@@ -67,7 +68,10 @@ class MeshDaemon:
         self._launcher = Launcher(home)
         self._static: list[Unit] = []
         self._units: dict[str, Any] = {}
-        self._supervisor = Supervisor(self._launcher, self._desired, on_step=self._publish_units)
+        self._supervisor = Supervisor(
+            self._launcher, self._desired, on_step=self._publish_units, on_end=self._ended
+        )
+        self._burials: set[asyncio.Task[None]] = set()
         self._store = EtcdStore(options.etcd)
         self._mirror = Mirror(self._store, lambda _: self._supervisor.wake())
 
@@ -97,6 +101,9 @@ class MeshDaemon:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._supervisor.stop()
+                for burial in self._burials:
+                    burial.cancel()
+                await asyncio.gather(*self._burials, return_exceptions=True)
                 await self._store.close()
                 for record in ("mesh", "units"):
                     self._home.forget(record)
@@ -186,6 +193,27 @@ class MeshDaemon:
         return self._static + list(
             mesh.replica_units(self._options, self._mirror.snapshot, self._home.sockets)
         )
+
+    def _ended(self, process: Process) -> None:
+        task = asyncio.get_running_loop().create_task(self._bury(process.pid))
+        self._burials.add(task)
+        task.add_done_callback(self._burials.discard)
+
+    async def _bury(self, pid: int) -> None:
+        """Takes out what a dead process registered, for which the others would wait until its lease ends."""
+        snapshot, here = self._mirror.snapshot, machine.identity()
+        dead = [
+            keys.replica(one.model, one.version, one.id)
+            for one in snapshot.replicas.values()
+            if (one.machine, one.pid) == (here, pid)
+        ] + [
+            keys.instance(one.role, one.id)
+            for one in snapshot.instances.values()
+            if (one.machine, one.pid) == (here, pid)
+        ]
+        if dead:
+            with suppress(SkysailError):
+                await self._store.commit([Delete(key) for key in dead])
 
     def _publish_units(self) -> None:
         processes = self._supervisor.running()

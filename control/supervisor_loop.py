@@ -39,6 +39,7 @@ class Supervisor:
         grace_s: float = 15.0,
         clock: Callable[[], float] = time.monotonic,
         on_step: Callable[[], None] = lambda: None,
+        on_end: Callable[[Process], None] = lambda _: None,
     ) -> None:
         self._launcher = launcher
         self._back_off = back_off or BackOff()
@@ -48,6 +49,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._target = desired
         self._on_step = on_step
+        self._on_end = on_end
 
     def adopt(self) -> int:
         """Takes over what an earlier supervisor left running; how many processes that were."""
@@ -147,6 +149,7 @@ class Supervisor:
         asyncio.get_running_loop().remove_reader(held.process.pidfd)
         status = held.process.reap()
         held.process.close()
+        self._on_end(held.process)
         held.process = None
         asked = held.state.stopping_s is not None
         held.state = ended(held.state, now_s=self._clock(), back_off=self._back_off)
