@@ -198,7 +198,9 @@ class RandomOperations : public testing::TestWithParam<std::tuple<uint32_t, int>
 TEST_P(RandomOperations, AgreeWithAPlainSortedList) {
   auto [seed, most_rows] = GetParam();
   std::mt19937 random(seed);
-  auto draw = [&random](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n)); };
+  auto draw = [&random](int64_t n) {
+    return static_cast<int64_t>(random() % static_cast<uint64_t>(n));
+  };
   std::vector<std::unique_ptr<Waiting>> entries;
   BatchQueue queue({});
   ReferenceQueue model;
@@ -215,7 +217,8 @@ TEST_P(RandomOperations, AgreeWithAPlainSortedList) {
       ASSERT_TRUE(queue.Push(entry, entry->group));
       model.Push(entry);
     } else if (action < 70 && !model.order().empty()) {
-      Waiting* entry = model.order()[static_cast<size_t>(draw(static_cast<int64_t>(model.order().size())))];
+      Waiting* entry =
+          model.order()[static_cast<size_t>(draw(static_cast<int64_t>(model.order().size())))];
       queue.Remove(entry);
       model.Remove(entry);
     } else if (action < 75) {
@@ -243,7 +246,8 @@ TEST_P(RandomOperations, AgreeWithAPlainSortedList) {
     if (!model.order().empty()) {
       TimeNs oldest = kNever;
       for (Waiting* entry : model.order()) {
-        if (entry->group == model.order().front()->group) oldest = std::min(oldest, entry->enqueued);
+        if (entry->group == model.order().front()->group)
+          oldest = std::min(oldest, entry->enqueued);
       }
       ASSERT_EQ(queue.OldestEnqueued(), oldest);
       ASSERT_EQ(queue.NextDeadline(), model.order().front()->deadline);

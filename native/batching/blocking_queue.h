@@ -51,8 +51,8 @@ class BlockingQueue {
   }
 
   // The next batch of at most `limit` rows and what has expired, as BatchQueue::Take says. Waits at
-  // most `wait` of real time for the first entry; `taken` is empty when none came, or when the queue is
-  // closed and drained.
+  // most `wait` of real time for the first entry; `taken` is empty when none came, or when the
+  // queue is closed and drained.
   void Take(int64_t limit, TimeNs needed, TimeNs wait, Taken* taken) {
     std::vector<QueueEntry*> batch, expired;
     {

@@ -5,9 +5,9 @@
 namespace skysail::batching {
 namespace {
 
-constexpr double kForget = 0.95;       // a batch's weight halves about every 14 batches
-constexpr double kOutlierFactor = 4;   // off the line by this factor or more
-constexpr int kOutliersForChange = 3;  // in a row
+constexpr double kForget = 0.95;         // a batch's weight halves about every 14 batches
+constexpr double kOutlierFactor = 4;     // off the line by this factor or more
+constexpr int kOutliersForChange = 3;    // in a row
 constexpr double kLeastVariance = 0.25;  // of rows, below which a slope would be noise
 
 }  // namespace

@@ -1,12 +1,13 @@
-// How many rows a batch may have: additive increase, multiplicative decrease on the batch's latency.
+// How many rows a batch may have: additive increase, multiplicative decrease on the batch's
+// latency.
 //
 // A pure state machine of (rows, latency, objective): no clock, no thread, no randomness. One per
-// replica. Starts small; grows only after a *full* batch finished inside its objective (a small batch
-// says nothing about a large one); is cut by 10% when a batch misses, and by as many times 10% as it
-// took objectives, at most four. Doubles instead of stepping while a full batch takes less than half
-// its objective and twice its size is below the smallest full batch that missed: at the start, and
-// again when a model has become faster.
-// Source: the AIMD rule of Clipper (NSDI'17, section 4.3), with TCP's slow start and its threshold.
+// replica. Starts small; grows only after a *full* batch finished inside its objective (a small
+// batch says nothing about a large one); is cut by 10% when a batch misses, and by as many times
+// 10% as it took objectives, at most four. Doubles instead of stepping while a full batch takes
+// less than half its objective and twice its size is below the smallest full batch that missed: at
+// the start, and again when a model has become faster. Source: the AIMD rule of Clipper (NSDI'17,
+// section 4.3), with TCP's slow start and its threshold.
 #ifndef SKYSAIL_BATCHING_LIMIT_CONTROLLER_H_
 #define SKYSAIL_BATCHING_LIMIT_CONTROLLER_H_
 
@@ -18,10 +19,10 @@
 namespace skysail::batching {
 
 struct LimitOptions {
-  int64_t initial_rows = 4;   // the first limit; the first requests of a fresh server are answered
-  int64_t max_rows = 1024;    // never passed
-  double increase = 2;        // rows added after a full batch inside the objective, when not doubling
-  double decrease = 0.9;      // factor after a batch that missed its objective
+  int64_t initial_rows = 4;  // the first limit; the first requests of a fresh server are answered
+  int64_t max_rows = 1024;   // never passed
+  double increase = 2;    // rows added after a full batch inside the objective, when not doubling
+  double decrease = 0.9;  // factor after a batch that missed its objective
 };
 
 class LimitController {
@@ -31,7 +32,7 @@ class LimitController {
   // A batch of `rows` rows took `latency`, and was owed within `objective`. `full` says that it was
   // as large as the limit then in force allowed (more rows were waiting, or it met the limit).
   void Observe(int64_t rows, TimeNs latency, TimeNs objective, bool full);
-  int64_t limit() const;      // in [1, max_rows]
+  int64_t limit() const;  // in [1, max_rows]
 
   // What was learned about the latency of a batch of `rows` rows (robust running estimate); 0 while
   // nothing is known.

@@ -141,7 +141,8 @@ TEST(LimitController, ReplaysToTheSameLimits) {
     std::vector<int64_t> seen;
     for (int i = 0; i < 500; ++i) {
       int64_t rows = 1 + static_cast<int64_t>(random() % 64);
-      controller.Observe(rows, static_cast<TimeNs>(random() % (2 * kObjective)), kObjective, rows % 2);
+      controller.Observe(rows, static_cast<TimeNs>(random() % (2 * kObjective)), kObjective,
+                         rows % 2);
       seen.push_back(controller.limit());
     }
     return seen;
@@ -195,7 +196,8 @@ TEST(LatencyLine, OneHiccupMovesItLittle) {
 TEST(LatencyLine, ReadaptsWhenTheModelsSpeedChanges) {
   LatencyLine line;
   auto run = [&line](TimeNs per_row, int batches) {
-    for (int i = 0; i < batches; ++i) line.Observe(1 + i % 64, kMillisecond + per_row * (1 + i % 64));
+    for (int i = 0; i < batches; ++i)
+      line.Observe(1 + i % 64, kMillisecond + per_row * (1 + i % 64));
   };
   run(100 * kMicrosecond, 200);
   run(3 * kMillisecond, 100);

@@ -1,5 +1,5 @@
-// A binary heap of pointers whose items know their place in it, so that any item can be taken out or
-// moved in O(log n). Does not own its items. kNoSlot is the place of an item that is in no heap.
+// A binary heap of pointers whose items know their place in it, so that any item can be taken out
+// or moved in O(log n). Does not own its items. kNoSlot is the place of an item that is in no heap.
 #ifndef SKYSAIL_BATCHING_SLOT_HEAP_H_
 #define SKYSAIL_BATCHING_SLOT_HEAP_H_
 
@@ -11,8 +11,8 @@ namespace skysail::batching {
 
 inline constexpr size_t kNoSlot = SIZE_MAX;
 
-// `Access` gives the heap an item's order and slot: static bool Before(const Item*, const Item*) and
-// static size_t& Slot(Item*).
+// `Access` gives the heap an item's order and slot: static bool Before(const Item*, const Item*)
+// and static size_t& Slot(Item*).
 template <typename Item, typename Access>
 class SlotHeap {
  public:

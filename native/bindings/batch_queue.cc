@@ -99,24 +99,32 @@ void BindBatchQueue(py::module_& module) {
   const QueueOptions defaults;
   py::class_<Queue>(
       module, "BatchQueue", py::is_final(),
-      "A bounded queue that gives out batches: earliest deadline first, only items of one group together.\n\n"
-      "Thread-safe; take() waits with the GIL released. `max_entries` and `max_rows` bound what may wait.\n"
+      "A bounded queue that gives out batches: earliest deadline first, only items of one group "
+      "together.\n\n"
+      "Thread-safe; take() waits with the GIL released. `max_entries` and `max_rows` bound what "
+      "may wait.\n"
       "`clock`: what deadlines are measured by; the system's monotonic clock unless given.")
       .def(py::init(&New), py::kw_only(), py::arg("max_entries") = defaults.max_entries,
-           py::arg("max_rows") = defaults.max_rows, py::arg("clock") = py::none(), py::keep_alive<1, 4>())
+           py::arg("max_rows") = defaults.max_rows, py::arg("clock") = py::none(),
+           py::keep_alive<1, 4>())
       .def("put", &Queue::Put, py::arg("item"), py::kw_only(), py::arg("rows") = 1,
            py::arg("deadline_s") = py::none(), py::arg("group") = py::bytes(),
-           "Queues `item`, which counts `rows` rows, is owed `deadline_s` seconds from now (None: some\n"
+           "Queues `item`, which counts `rows` rows, is owed `deadline_s` seconds from now (None: "
+           "some\n"
            "time), and shares batches only with items of an equal `group`.\n\n"
            "Raises QueueFull when there is no room, NativeError (Unavailable) after close().")
       .def("take", &Queue::Take, py::arg("limit"), py::arg("timeout_s") = py::none(), py::kw_only(),
            py::arg("needed_s") = 0.0,
            "The next batch: (items, expired).\n\n"
-           "`items` are in order of deadline and have at most `limit` rows together, except that an item\n"
-           "with more goes alone. `expired` are all that are due in less than `needed_s` seconds: they are\n"
-           "too late for a batch that takes so long. Waits for the first entry, at most `timeout_s` seconds\n"
+           "`items` are in order of deadline and have at most `limit` rows together, except that "
+           "an item\n"
+           "with more goes alone. `expired` are all that are due in less than `needed_s` seconds: "
+           "they are\n"
+           "too late for a batch that takes so long. Waits for the first entry, at most "
+           "`timeout_s` seconds\n"
            "(None: until there is one); both lists are empty at the timeout and after close().")
-      .def("close", &Queue::Close, "Refuses what comes, gives out what is queued, lets nobody wait. Idempotent.")
+      .def("close", &Queue::Close,
+           "Refuses what comes, gives out what is queued, lets nobody wait. Idempotent.")
       .def("__len__", &Queue::entries, "Items that wait.")
       .def_property_readonly("rows", &Queue::rows, "Rows of the items that wait.");
 }

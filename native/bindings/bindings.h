@@ -1,5 +1,5 @@
-// The parts of the extension module `_core`. Each Bind function adds one part to the module; module.cc
-// calls them in an order in which every type is known before a signature mentions it.
+// The parts of the extension module `_core`. Each Bind function adds one part to the module;
+// module.cc calls them in an order in which every type is known before a signature mentions it.
 #ifndef SKYSAIL_BINDINGS_BINDINGS_H_
 #define SKYSAIL_BINDINGS_BINDINGS_H_
 

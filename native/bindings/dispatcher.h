@@ -1,5 +1,5 @@
-// The one thread on which native threads have Python called. A loop thread never waits for the GIL: it
-// hands the call over here and goes on.
+// The one thread on which native threads have Python called. A loop thread never waits for the GIL:
+// it hands the call over here and goes on.
 #ifndef SKYSAIL_BINDINGS_DISPATCHER_H_
 #define SKYSAIL_BINDINGS_DISPATCHER_H_
 
@@ -11,14 +11,14 @@
 
 namespace skysail::bindings {
 
-// Thread-safe. Lives as long as the process; its thread starts with the first task and is joined before
-// the interpreter is finalised, after which tasks are dropped.
+// Thread-safe. Lives as long as the process; its thread starts with the first task and is joined
+// before the interpreter is finalised, after which tasks are dropped.
 class Dispatcher {
  public:
   static Dispatcher& Get();
 
-  // Runs `task` with the GIL, in the order of posting. What it raises is reported as unraisable. The
-  // task is destroyed with the GIL too. Requires no GIL and never waits for it.
+  // Runs `task` with the GIL, in the order of posting. What it raises is reported as unraisable.
+  // The task is destroyed with the GIL too. Requires no GIL and never waits for it.
   void Post(std::function<void()> task);
   size_t pending() const;
   // Runs what is left and joins the thread. Requires that the GIL is not held.

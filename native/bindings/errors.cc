@@ -19,8 +19,8 @@ py::gil_safe_call_once_and_store<Exceptions>& Stored() {
 }
 
 py::object NewException(const char* name, const char* doc, py::handle base) {
-  py::object type = py::reinterpret_steal<py::object>(
-      PyErr_NewExceptionWithDoc(name, doc, base.ptr(), nullptr));
+  py::object type =
+      py::reinterpret_steal<py::object>(PyErr_NewExceptionWithDoc(name, doc, base.ptr(), nullptr));
   if (!type) throw py::error_already_set();
   return type;
 }
@@ -28,8 +28,8 @@ py::object NewException(const char* name, const char* doc, py::handle base) {
 [[noreturn]] void RaiseAs(const py::object& type, const Status& status) {
   // Messages may quote what a caller sent: bytes that are no UTF-8 are shown escaped.
   py::object text = py::reinterpret_steal<py::object>(
-      PyUnicode_DecodeUTF8(status.message().data(), static_cast<Py_ssize_t>(status.message().size()),
-                           "backslashreplace"));
+      PyUnicode_DecodeUTF8(status.message().data(),
+                           static_cast<Py_ssize_t>(status.message().size()), "backslashreplace"));
   if (!text) throw py::error_already_set();
   py::object error = type(text);
   error.attr("kind") = std::string(ErrorKindName(status.kind()));
@@ -50,10 +50,10 @@ void BindErrors(py::module_& module) {
       Stored()
           .call_once_and_store_result([] {
             Exceptions exceptions;
-            exceptions.native_error = NewException(
-                "skysail.native._core.NativeError",
-                "An operation of the core failed; `kind` is the error kind's name, such as \"NotFound\".",
-                PyExc_RuntimeError);
+            exceptions.native_error = NewException("skysail.native._core.NativeError",
+                                                   "An operation of the core failed; `kind` is the "
+                                                   "error kind's name, such as \"NotFound\".",
+                                                   PyExc_RuntimeError);
             exceptions.queue_full =
                 NewException("skysail.native._core.QueueFull",
                              "A bounded queue has no room; `kind` is \"ResourceExhausted\".",

@@ -9,7 +9,8 @@
 
 namespace skysail::bindings {
 
-// Raises NativeError with the status' message and its kind's name. Requires the GIL and !status.ok().
+// Raises NativeError with the status' message and its kind's name. Requires the GIL and
+// !status.ok().
 [[noreturn]] void Raise(const Status& status);
 // Raises QueueFull, a NativeError of kind ResourceExhausted. Requires the GIL.
 [[noreturn]] void RaiseQueueFull(const std::string& message);

@@ -18,25 +18,30 @@ uint64_t Quantile(const Snapshot& snapshot, double q) {
 }  // namespace
 
 void BindHistogram(py::module_& module) {
-  py::class_<Snapshot>(module, "HistogramSnapshot", py::is_final(),
-                       "What a histogram held at one instant. `a + b` joins two, `later - earlier` of the\n"
-                       "same histogram is the window between them.")
+  py::class_<Snapshot>(
+      module, "HistogramSnapshot", py::is_final(),
+      "What a histogram held at one instant. `a + b` joins two, `later - earlier` of the\n"
+      "same histogram is the window between them.")
       .def(py::init<>())
       .def_readonly("count", &Snapshot::count, "How many values were recorded.")
       .def_readonly("sum", &Snapshot::sum, "Their exact sum.")
       .def_property_readonly("mean", &Snapshot::Mean, "Their mean; 0 when there are none.")
       .def("quantile", &Quantile, py::arg("q"),
-           "The value below or at which a share `q` in [0, 1] of the values lies, too high by at most 1/16;\n"
+           "The value below or at which a share `q` in [0, 1] of the values lies, too high by at "
+           "most 1/16;\n"
            "0 when there are none.")
-      .def("__add__",
-           [](Snapshot self, const Snapshot& other) { return self += other; }, py::is_operator())
-      .def("__sub__",
-           [](Snapshot self, const Snapshot& earlier) { return self -= earlier; }, py::is_operator());
+      .def(
+          "__add__", [](Snapshot self, const Snapshot& other) { return self += other; },
+          py::is_operator())
+      .def(
+          "__sub__", [](Snapshot self, const Snapshot& earlier) { return self -= earlier; },
+          py::is_operator());
 
-  py::class_<Histogram>(module, "Histogram", py::is_final(),
-                        "Counts whole numbers in [0, 2^42) in buckets that are 1/16 of their value wide.\n\n"
-                        "Thread-safe and lock-free; larger values count in the last bucket. The unit is\n"
-                        "the caller's: microseconds or nanoseconds of latency, rows of a batch.")
+  py::class_<Histogram>(
+      module, "Histogram", py::is_final(),
+      "Counts whole numbers in [0, 2^42) in buckets that are 1/16 of their value wide.\n\n"
+      "Thread-safe and lock-free; larger values count in the last bucket. The unit is\n"
+      "the caller's: microseconds or nanoseconds of latency, rows of a batch.")
       .def(py::init<>())
       .def("record", &Histogram::Record, py::arg("value"), "Counts one value, 0 or more.")
       .def("snapshot", &Histogram::snapshot, "A copy to ask for quantiles.");

@@ -40,7 +40,8 @@ void BindLimitController(py::module_& module) {
       module, "LimitController", py::is_final(),
       "How many rows a batch may have, learned from what batches took (AIMD with a fast start).\n\n"
       "A pure state machine: no clock and no threads; guard it when several threads use it.\n"
-      "`initial_rows`: the first limit. `max_rows`: never passed. `increase`: rows added after a full\n"
+      "`initial_rows`: the first limit. `max_rows`: never passed. `increase`: rows added after a "
+      "full\n"
       "batch inside its objective. `decrease`: factor after a miss, in (0, 1).")
       .def(py::init(&New), py::kw_only(), py::arg("initial_rows") = defaults.initial_rows,
            py::arg("max_rows") = defaults.max_rows, py::arg("increase") = defaults.increase,
@@ -49,13 +50,15 @@ void BindLimitController(py::module_& module) {
            py::kw_only(), py::arg("full"),
            "A batch of `rows` rows took `latency_s` and was owed within `objective_s` seconds.\n\n"
            "`full`: it was as large as the limit allowed; only such batches raise the limit.")
-      .def_property_readonly("limit", &LimitController::limit, "Rows of the next batch, in [1, max_rows].")
+      .def_property_readonly("limit", &LimitController::limit,
+                             "Rows of the next batch, in [1, max_rows].")
       .def(
           "estimate_s",
           [](const LimitController& controller, int64_t rows) {
             return ToSeconds(controller.Estimate(rows));
           },
-          py::arg("rows"), "Seconds that a batch of `rows` rows is expected to take; 0 while unknown.");
+          py::arg("rows"),
+          "Seconds that a batch of `rows` rows is expected to take; 0 while unknown.");
 }
 
 }  // namespace skysail::bindings

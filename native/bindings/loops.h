@@ -8,8 +8,8 @@
 
 namespace skysail::bindings {
 
-// How Python holds `Loops`. Whatever runs on the loops keeps a share, so that they outlive it. The last
-// share may be dropped with or without the GIL: it is released while the threads are joined.
+// How Python holds `Loops`. Whatever runs on the loops keeps a share, so that they outlive it. The
+// last share may be dropped with or without the GIL: it is released while the threads are joined.
 using LoopsPtr = std::shared_ptr<net::LoopThreads>;
 
 }  // namespace skysail::bindings

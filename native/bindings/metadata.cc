@@ -32,8 +32,8 @@ py::list MetadataToPython(const net::Metadata& metadata) {
     if (IsBinary(key)) {
       pairs.append(py::make_tuple(key, py::bytes(value)));
     } else {
-      auto text = py::reinterpret_steal<py::str>(PyUnicode_DecodeLatin1(
-          value.data(), static_cast<Py_ssize_t>(value.size()), nullptr));
+      auto text = py::reinterpret_steal<py::str>(
+          PyUnicode_DecodeLatin1(value.data(), static_cast<Py_ssize_t>(value.size()), nullptr));
       pairs.append(py::make_tuple(key, text));
     }
   }

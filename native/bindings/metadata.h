@@ -1,5 +1,5 @@
-// gRPC metadata between Python's pairs and ours. A key that ends in "-bin" has a bytes value, any other
-// a str.
+// gRPC metadata between Python's pairs and ours. A key that ends in "-bin" has a bytes value, any
+// other a str.
 #ifndef SKYSAIL_BINDINGS_METADATA_H_
 #define SKYSAIL_BINDINGS_METADATA_H_
 

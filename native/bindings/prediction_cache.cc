@@ -88,14 +88,18 @@ py::dict Stats(Cache& self, std::optional<Space> space) {
 void BindPredictionCache(py::module_& module) {
   const CacheOptions defaults;
   const py::object no_space = py::none();
-  py::class_<Cache>(
-      module, "PredictionCache", py::is_final(),
-      "A thread-safe cache of bytes under bytes, least recently used out first, under a byte budget.\n\n"
-      "A hit compares the whole key. Keys live in spaces, which are forgotten at once; whoever names\n"
-      "none uses one of the cache's own.\n\n"
-      "`capacity_bytes`: keys, values and bookkeeping; 0 keeps nothing. `shards`: locks, at most one per\n"
-      "MiB of capacity; more lets more threads in at once. `hash_bits`: fewer than 64 only in tests, to\n"
-      "force collisions. `clock`: what TTLs are measured by; the system's monotonic clock unless given.")
+  py::class_<Cache>(module, "PredictionCache", py::is_final(),
+                    "A thread-safe cache of bytes under bytes, least recently used out first, "
+                    "under a byte budget.\n\n"
+                    "A hit compares the whole key. Keys live in spaces, which are forgotten at "
+                    "once; whoever names\n"
+                    "none uses one of the cache's own.\n\n"
+                    "`capacity_bytes`: keys, values and bookkeeping; 0 keeps nothing. `shards`: "
+                    "locks, at most one per\n"
+                    "MiB of capacity; more lets more threads in at once. `hash_bits`: fewer than "
+                    "64 only in tests, to\n"
+                    "force collisions. `clock`: what TTLs are measured by; the system's monotonic "
+                    "clock unless given.")
       .def(py::init(&New), py::kw_only(), py::arg("capacity_bytes") = defaults.capacity_bytes,
            py::arg("shards") = defaults.shards, py::arg("hash_bits") = defaults.hash_bits,
            py::arg("clock") = py::none(), py::keep_alive<1, 5>())
@@ -103,14 +107,16 @@ void BindPredictionCache(py::module_& module) {
            "The value, which becomes the most recently used; None when absent or past its TTL.")
       .def("put", &Put, py::arg("key"), py::arg("value"), py::kw_only(), py::arg("ttl_s") = 0.0,
            py::arg("space") = no_space,
-           "Keeps a copy of `value` until evicted, erased, or `ttl_s` seconds have passed (0: for ever).\n\n"
+           "Keeps a copy of `value` until evicted, erased, or `ttl_s` seconds have passed (0: for "
+           "ever).\n\n"
            "False when the space was erased, or the capacity or its quota cannot hold the entry.")
       .def(
           "erase",
           [](Cache& self, const py::bytes& key, std::optional<Space> space) {
             return self.cache().Erase(self.Key(key, space));
           },
-          py::arg("key"), py::kw_only(), py::arg("space") = no_space, "True when there was an entry.")
+          py::arg("key"), py::kw_only(), py::arg("space") = no_space,
+          "True when there was an entry.")
       .def("add_space", &AddSpace, py::kw_only(), py::arg("quota_bytes") = 0,
            "A fresh, empty space; `quota_bytes` bounds what it may hold (0: the capacity).")
       .def(
@@ -122,7 +128,8 @@ void BindPredictionCache(py::module_& module) {
           py::call_guard<py::gil_scoped_release>(),
           "Frees what erased spaces still hold; returns the number of entries freed.")
       .def("stats", &Stats, py::arg("space") = no_space,
-           "Counts since the start (lookups, hits, inserts, evictions, expired, erased) and what is held\n"
+           "Counts since the start (lookups, hits, inserts, evictions, expired, erased) and what "
+           "is held\n"
            "now (entries, bytes), of one space or of the whole cache.")
       .def_static("charge", &PredictionCache::Charge, py::arg("key_bytes"), py::arg("value_bytes"),
                   "Bytes that an entry with such a key and value takes of the capacity.");

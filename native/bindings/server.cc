@@ -15,7 +15,8 @@
 namespace skysail::bindings {
 namespace {
 
-// Calls that may wait for the dispatcher; with more, Python is not keeping up and new ones are refused.
+// Calls that may wait for the dispatcher; with more, Python is not keeping up and new ones are
+// refused.
 constexpr size_t kMostWaitingCalls = 8192;
 
 // On a loop's thread, without the GIL.
@@ -23,7 +24,8 @@ std::unique_ptr<net::StreamHandler> HandToPython(net::ServerStream& stream, cons
                                                  const SharedObject& on_call) {
   auto bridge = std::make_shared<StreamBridge>(stream);
   if (Dispatcher::Get().pending() >= kMostWaitingCalls) {
-    bridge->Finish(ResourceExhausted("too many calls wait for Python handlers; try again later"), {});
+    bridge->Finish(ResourceExhausted("too many calls wait for Python handlers; try again later"),
+                   {});
   } else {
     Dispatcher::Get().Post([bridge, loops, on_call] {
       try {
@@ -55,13 +57,12 @@ class Server {
   }
   void SetFallback(py::function on_call) {
     RequireNotStarted("set_fallback");
-    // The server does not call it after its shutdown, so the loops are there when it does; owning them
-    // here might destroy them on one of their own threads.
-    server_.SetFallback(
-        [loops = std::weak_ptr<net::LoopThreads>(loops_),
-         on_call = Share(std::move(on_call))](net::ServerStream& stream) {
-          return HandToPython(stream, loops.lock(), on_call);
-        });
+    // The server does not call it after its shutdown, so the loops are there when it does; owning
+    // them here might destroy them on one of their own threads.
+    server_.SetFallback([loops = std::weak_ptr<net::LoopThreads>(loops_),
+                         on_call = Share(std::move(on_call))](net::ServerStream& stream) {
+      return HandToPython(stream, loops.lock(), on_call);
+    });
   }
   std::string Listen(const std::string& address, bool inner) {
     return Check(server_.Listen(Check(net::Address::Parse(address)), inner)).ToString();
@@ -94,7 +95,8 @@ class Server {
  private:
   void RequireNotStarted(const char* what) const {
     if (started_) {
-      Raise({ErrorKind::kFailedPrecondition, std::string(what) + " comes before start, which was called"});
+      Raise({ErrorKind::kFailedPrecondition,
+             std::string(what) + " comes before start, which was called"});
     }
   }
 
@@ -104,8 +106,8 @@ class Server {
   bool started_ = false;
 };
 
-std::unique_ptr<Server> New(LoopsPtr loops, size_t max_message_bytes, uint32_t max_concurrent_streams,
-                            double drain_timeout_s) {
+std::unique_ptr<Server> New(LoopsPtr loops, size_t max_message_bytes,
+                            uint32_t max_concurrent_streams, double drain_timeout_s) {
   if (max_message_bytes < 1) throw py::value_error("max_message_bytes must be >= 1");
   if (max_concurrent_streams < 1) throw py::value_error("max_concurrent_streams must be >= 1");
   net::ServerOptions options;
@@ -127,16 +129,19 @@ void BindServer(py::module_& module) {
   py::class_<Server>(
       module, "Server", py::is_final(),
       "A gRPC server: ModelInfer goes to a native service, everything else to the fallback.\n\n"
-      "`max_message_bytes`: the largest message received, after decompression. `max_concurrent_streams`:\n"
-      "calls open at once on one connection. `drain_timeout_s`: how long shutdown() waits for calls.")
+      "`max_message_bytes`: the largest message received, after decompression. "
+      "`max_concurrent_streams`:\n"
+      "calls open at once on one connection. `drain_timeout_s`: how long shutdown() waits for "
+      "calls.")
       .def(py::init(&New), py::arg("loops"), py::kw_only(),
            py::arg("max_message_bytes") = defaults.max_message_bytes,
            py::arg("max_concurrent_streams") = defaults.max_concurrent_streams,
            py::arg("drain_timeout_s") = ToSeconds(defaults.drain_timeout))
       .def("serve", &Server::Serve, py::arg("service"),
            "Before start: ModelInfer and ModelStreamInfer are answered by `service`.")
-      .def("set_fallback", &Server::SetFallback, py::arg("on_call"),
-           "Before start: `on_call` is told of every call without a native handler; must not block.")
+      .def(
+          "set_fallback", &Server::SetFallback, py::arg("on_call"),
+          "Before start: `on_call` is told of every call without a native handler; must not block.")
       .def("listen", &Server::Listen, py::arg("address"), py::kw_only(), py::arg("inner") = false,
            "Binds \"host:port\" (0: any free) or \"unix:/path\"; returns the bound address.\n\n"
            "`inner`: its callers are trusted to pin versions and to set deadlines.")

@@ -48,9 +48,8 @@ void Finish(ServerStream& self, int code, std::string message, const py::iterabl
 }
 
 void OnDone(ServerStream& self, py::function callback) {
-  self.bridge().OnDone([shared = Share(std::move(callback))] {
-    Dispatcher::Get().Post([shared] { (*shared)(); });
-  });
+  self.bridge().OnDone(
+      [shared = Share(std::move(callback))] { Dispatcher::Get().Post([shared] { (*shared)(); }); });
 }
 
 }  // namespace
@@ -60,9 +59,10 @@ ServerStream::~ServerStream() {
 }
 
 void BindServerStream(py::module_& module) {
-  py::class_<ServerStream>(module, "ServerStream", py::is_final(),
-                           "One RPC that no native handler serves, for Python handlers. Thread-safe.\n\n"
-                           "A stream that is dropped without finish() is answered with INTERNAL.")
+  py::class_<ServerStream>(
+      module, "ServerStream", py::is_final(),
+      "One RPC that no native handler serves, for Python handlers. Thread-safe.\n\n"
+      "A stream that is dropped without finish() is answered with INTERNAL.")
       .def_property_readonly(
           "method", [](const ServerStream& self) { return self.bridge().method(); },
           "\"/package.Service/Method\".")
@@ -70,7 +70,8 @@ void BindServerStream(py::module_& module) {
           "peer", [](const ServerStream& self) { return self.bridge().peer(); },
           "\"ipv4:127.0.0.1:5001\", \"unix:\".")
       .def_property_readonly(
-          "metadata", [](const ServerStream& self) { return MetadataToPython(self.bridge().metadata()); },
+          "metadata",
+          [](const ServerStream& self) { return MetadataToPython(self.bridge().metadata()); },
           "What the caller sent; values are bytes where the key ends in \"-bin\".")
       .def_property_readonly("remaining_s", &RemainingSeconds,
                              "Seconds until the deadline; may be negative; inf when there is none.")
@@ -90,9 +91,11 @@ void BindServerStream(py::module_& module) {
            "Queues a message; waits (GIL released) while too much is unsent.\n\n"
            "Raises NativeError of kind Cancelled when the call is over.")
       .def("finish", &Finish, py::arg("code"), py::arg("message"), py::arg("trailers"),
-           "Ends the call with a gRPC status code in [0, 16], a message and trailing metadata. Once.")
+           "Ends the call with a gRPC status code in [0, 16], a message and trailing metadata. "
+           "Once.")
       .def("on_done", &OnDone, py::arg("callback"),
-           "Has `callback()` called once, on the core's own Python thread, when the call is over; soon\n"
+           "Has `callback()` called once, on the core's own Python thread, when the call is over; "
+           "soon\n"
            "when it is over already. It must not block.");
 }
 

@@ -10,8 +10,8 @@
 
 namespace skysail::bindings {
 
-// What Python holds; the call is failed when the last reference goes without finish(). Keeps the loops,
-// so that the bridge has somewhere to post to.
+// What Python holds; the call is failed when the last reference goes without finish(). Keeps the
+// loops, so that the bridge has somewhere to post to.
 class ServerStream {
  public:
   ServerStream(std::shared_ptr<StreamBridge> bridge, LoopsPtr loops)

@@ -1,8 +1,8 @@
 // Lets any thread drive a net::ServerStream, which belongs to its loop's thread. No Python here.
 //
-// The loop's side is a StreamHandler that puts what comes into a bounded inbox; the other side takes
-// from it and posts what it sends. Either may end first. The loop must outlive what is called here by
-// other threads.
+// The loop's side is a StreamHandler that puts what comes into a bounded inbox; the other side
+// takes from it and posts what it sends. Either may end first. The loop must outlive what is called
+// here by other threads.
 #ifndef SKYSAIL_BINDINGS_STREAM_BRIDGE_H_
 #define SKYSAIL_BINDINGS_STREAM_BRIDGE_H_
 
@@ -47,14 +47,15 @@ class StreamBridge : public std::enable_shared_from_this<StreamBridge> {
   Status SendInitialMetadata(net::Metadata metadata);
   Status Send(Slice message);
   Status Finish(Status status, net::Metadata trailers);
-  // Runs `callback` once when the call is over, on the loop's thread; at once when it is over already.
+  // Runs `callback` once when the call is over, on the loop's thread; at once when it is over
+  // already.
   void OnDone(std::function<void()> callback);
 
  private:
   class Handler;
   Status CheckOpen() const;  // requires mu_
-  // Runs `act` on the loop's thread unless the call is over by then. Requires mu_, so that what several
-  // threads send is posted in the order in which it was accepted.
+  // Runs `act` on the loop's thread unless the call is over by then. Requires mu_, so that what
+  // several threads send is posted in the order in which it was accepted.
   void PostToStream(std::function<void(net::ServerStream&)> act);
 
   // Constant after construction.

@@ -12,8 +12,9 @@
 
 namespace skysail::bindings {
 
-// Calls `wait(slice)` with the GIL released until it returns true or `timeout_s` is over (none: never);
-// returns what it returned last. It wakes now and then so that Ctrl-C is not held up. Requires the GIL.
+// Calls `wait(slice)` with the GIL released until it returns true or `timeout_s` is over (none:
+// never); returns what it returned last. It wakes now and then so that Ctrl-C is not held up.
+// Requires the GIL.
 template <typename Wait>
 bool WaitInterruptibly(std::optional<double> timeout_s, Wait wait) {
   constexpr TimeNs kSlice = 500 * kMillisecond;

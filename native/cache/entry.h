@@ -1,5 +1,5 @@
-// What the cache keeps for one key: bookkeeping, key and value in one shared block, so that an insert
-// is one allocation, and a value that was handed out outlives its eviction.
+// What the cache keeps for one key: bookkeeping, key and value in one shared block, so that an
+// insert is one allocation, and a value that was handed out outlives its eviction.
 #ifndef SKYSAIL_CACHE_ENTRY_H_
 #define SKYSAIL_CACHE_ENTRY_H_
 
@@ -45,9 +45,9 @@ struct Link {
 
 // Guarded by its shard's lock, except that the key and the value never change.
 struct Entry {
-  Link recent;        // in the shard's list; first, so that a Link* there is the Entry's own address
-  Link peers;         // in the shard's list of the entry's space, or of the erased spaces
-  Entry* chain;       // next in the hash bucket
+  Link recent;   // in the shard's list; first, so that a Link* there is the Entry's own address
+  Link peers;    // in the shard's list of the entry's space, or of the erased spaces
+  Entry* chain;  // next in the hash bucket
   SpaceState* space;  // counted: kept until its last entry has gone
   uint64_t hash;
   uint64_t bucket_hash;  // the bits of `hash` that choose the bucket

@@ -34,8 +34,7 @@ size_t FloorPowerOfTwo(size_t n) {
 
 size_t ShardCount(const CacheOptions& options) {
   size_t most = static_cast<size_t>(std::max(options.shards, 1));
-  return FloorPowerOfTwo(
-      std::clamp<size_t>(options.capacity_bytes / kMinShardBytes, 1, most));
+  return FloorPowerOfTwo(std::clamp<size_t>(options.capacity_bytes / kMinShardBytes, 1, most));
 }
 
 uint64_t HashMask(int bits) {

@@ -1,13 +1,14 @@
-// The prediction cache: opaque values under whole keys, least recently used out first, under a byte budget.
+// The prediction cache: opaque values under whole keys, least recently used out first, under a byte
+// budget.
 //
 // Sharded by hash; every method is thread-safe, holds one shard's lock for O(1) expected time (plus
-// the comparison of one key), and never calls out with a lock held. A hit compares the whole key, so
-// two different keys never share a value, whatever the hash does. Knows nothing of requests.
+// the comparison of one key), and never calls out with a lock held. A hit compares the whole key,
+// so two different keys never share a value, whatever the hash does. Knows nothing of requests.
 //
-// The budget is the cache's, not a shard's: an insert makes room in its own shard first, in the next
-// ones when that is not enough. Each shard is in exact LRU order, so a cache of one shard is, and a
-// cache of many is as near as hashing is fair. `bytes` may pass the capacity only by the entries that
-// other threads are inserting at that instant.
+// The budget is the cache's, not a shard's: an insert makes room in its own shard first, in the
+// next ones when that is not enough. Each shard is in exact LRU order, so a cache of one shard is,
+// and a cache of many is as near as hashing is fair. `bytes` may pass the capacity only by the
+// entries that other threads are inserting at that instant.
 #ifndef SKYSAIL_CACHE_PREDICTION_CACHE_H_
 #define SKYSAIL_CACHE_PREDICTION_CACHE_H_
 
@@ -31,8 +32,8 @@ inline constexpr Space SpaceSlot(Space space) { return space & ((1u << kSpaceSlo
 
 struct CacheOptions {
   size_t capacity_bytes = size_t{256} << 20;  // keys + values + bookkeeping; 0 keeps nothing
-  // Most shards; rounded down to a power of two, and to one per MiB of capacity, so that a small cache
-  // evicts in exact order.
+  // Most shards; rounded down to a power of two, and to one per MiB of capacity, so that a small
+  // cache evicts in exact order.
   int shards = 16;
   int hash_bits = 64;      // fewer only in tests: forces collisions
   uint64_t hash_seed = 0;  // 0: drawn at construction, so that nobody can prepare colliding keys
@@ -63,22 +64,22 @@ class PredictionCache {
 
   // The value, and the entry becomes the most recently used; nothing when absent or past its TTL.
   std::optional<Slice> Lookup(const Key& key);
-  // Keeps a copy of `value` (replacing an older one) until evicted, erased, or `ttl` has passed (0: for
-  // ever). A copy, so that a small answer does not keep the large message alive that it was cut from.
-  // Refused (false) when space was erased, its quota or the capacity cannot hold it.
+  // Keeps a copy of `value` (replacing an older one) until evicted, erased, or `ttl` has passed (0:
+  // for ever). A copy, so that a small answer does not keep the large message alive that it was cut
+  // from. Refused (false) when space was erased, its quota or the capacity cannot hold it.
   bool Insert(const Key& key, std::string_view value, TimeNs ttl = 0);
   bool Insert(const Key& key, const Slice& value, TimeNs ttl = 0) {
     return Insert(key, value.view(), ttl);
   }
   bool Erase(const Key& key);
 
-  // A fresh space; `quota_bytes` bounds what it may hold (0: the capacity), least recently used of the
-  // space out first. kNoSpace, which takes no inserts, when 2^20 spaces are in use. O(shards).
+  // A fresh space; `quota_bytes` bounds what it may hold (0: the capacity), least recently used of
+  // the space out first. kNoSpace, which takes no inserts, when 2^20 spaces are in use. O(shards).
   Space AddSpace(size_t quota_bytes = 0);
   static constexpr Space kNoSpace = 0;
   // Forgets a space at once: no lookup finds its entries from then on, and no insert is taken.
-  // O(shards): the memory is given back by later inserts, a few entries each, before anything living
-  // is evicted; and by Reclaim.
+  // O(shards): the memory is given back by later inserts, a few entries each, before anything
+  // living is evicted; and by Reclaim.
   void EraseSpace(Space space);
   // Frees up to `max_entries` entries of erased spaces and returns how many it freed. For a control
   // thread to call until it returns 0; holds a lock for a few entries at a time.

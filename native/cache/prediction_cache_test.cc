@@ -27,7 +27,8 @@ bool Put(PredictionCache& cache, Space space, std::string_view key, std::string_
 
 CacheOptions RoomFor(int entries, size_t key_bytes, size_t value_bytes) {
   CacheOptions options;
-  options.capacity_bytes = static_cast<size_t>(entries) * PredictionCache::Charge(key_bytes, value_bytes);
+  options.capacity_bytes =
+      static_cast<size_t>(entries) * PredictionCache::Charge(key_bytes, value_bytes);
   return options;
 }
 

@@ -6,7 +6,8 @@ namespace skysail::cache {
 namespace {
 
 Entry** NewTable(size_t buckets) {
-  // Zeroed pages that the system supplies as they are touched: a large table costs an empty cache nothing.
+  // Zeroed pages that the system supplies as they are touched: a large table costs an empty cache
+  // nothing.
   void* table = std::calloc(buckets, sizeof(Entry*));
   if (table == nullptr) throw std::bad_alloc();
   return static_cast<Entry**>(table);

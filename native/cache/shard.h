@@ -1,7 +1,7 @@
 // One shard of the prediction cache: a hash table with exact LRU order, for the cache's Impl alone.
 //
-// Callers hold `mu` for every method. Nothing is freed under the lock: entries that leave are chained
-// onto a Departed list, whose destructor frees them; declare it before the lock is taken.
+// Callers hold `mu` for every method. Nothing is freed under the lock: entries that leave are
+// chained onto a Departed list, whose destructor frees them; declare it before the lock is taken.
 #ifndef SKYSAIL_CACHE_SHARD_H_
 #define SKYSAIL_CACHE_SHARD_H_
 
@@ -80,8 +80,8 @@ class Shard {
   void Touch(Entry* entry);  // now the most recently used
   void Add(Entry* entry, uint64_t bucket_hash);
   void Remove(Entry* entry, Departed* departed);
-  // Evicts until the budget and the quota of `space` hold, sparing `keep` (may be null); what erased
-  // spaces left goes first. False when there is too little here to evict.
+  // Evicts until the budget and the quota of `space` hold, sparing `keep` (may be null); what
+  // erased spaces left goes first. False when there is too little here to evict.
   bool MakeRoom(SpaceState* space, const Entry* keep, Departed* departed);
   size_t Reclaim(size_t max_entries, Departed* departed);
 
@@ -104,8 +104,8 @@ class Shard {
 
   mutable std::mutex mu_;
   // Guarded by mu_.
-  Link recent_;   // every entry, most recently used first
-  Link garbage_;  // entries of erased spaces
+  Link recent_;                      // every entry, most recently used first
+  Link garbage_;                     // entries of erased spaces
   std::vector<SpaceState*> spaces_;  // by slot; not owned
   CacheStats stats_;
 };

@@ -21,7 +21,7 @@ struct Candidate {
 // What a policy may look at. A frozen snapshot: everything outlives the call to Select.
 struct PolicyCall {
   std::string_view context;  // for whom; may be empty
-  uint64_t chance = 0;       // uniform random bits, drawn by the caller: decides where no context does
+  uint64_t chance = 0;  // uniform random bits, drawn by the caller: decides where no context does
   const std::vector<const Candidate*>* candidates = nullptr;  // of the application, in its order
 };
 

@@ -8,7 +8,8 @@ namespace skysail::selection {
 namespace {
 
 TEST(FirstModelPolicy, ChoosesTheFirstModelThatHasTraffic) {
-  Candidate idle{"idle", {{"1", 0}}, ""}, busy{"busy", {{"3", 1}}, ""}, spare{"spare", {{"1", 1}}, ""};
+  Candidate idle{"idle", {{"1", 0}}, ""}, busy{"busy", {{"3", 1}}, ""},
+      spare{"spare", {{"1", 1}}, ""};
   std::vector<const Candidate*> candidates = {&idle, &busy, &spare};
   PolicyCall call;
   call.candidates = &candidates;

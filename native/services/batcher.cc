@@ -120,6 +120,7 @@ Status Batcher::Publish(const std::vector<ServedVersion>& versions, int64_t revi
       gone->queue->home().Post([queue = gone->queue] { queue->Retire(queue); });
     }
   }
+  cache_->Reclaim();  // what the versions that went had kept
   return Status::Ok();
 }
 

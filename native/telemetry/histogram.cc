@@ -48,7 +48,8 @@ Histogram::Snapshot& Histogram::Snapshot::operator-=(const Snapshot& earlier) {
 
 uint64_t Histogram::Snapshot::Quantile(double q) const {
   if (count == 0) return 0;
-  auto rank = static_cast<uint64_t>(std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count)));
+  auto rank =
+      static_cast<uint64_t>(std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(count)));
   rank = std::clamp<uint64_t>(rank, 1, count);
   uint64_t seen = 0;
   int index = 0;

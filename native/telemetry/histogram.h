@@ -36,16 +36,20 @@ class Histogram {
     uint64_t count = 0, sum = 0;
     // The upper edge of the bucket that holds quantile q in [0, 1]; 0 when empty.
     uint64_t Quantile(double q) const;
-    double Mean() const { return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count); }
+    double Mean() const {
+      return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count);
+    }
     Snapshot& operator+=(const Snapshot& other);
-    Snapshot& operator-=(const Snapshot& earlier);  // requires an earlier one of the same histogram(s)
+    Snapshot& operator-=(
+        const Snapshot& earlier);  // requires an earlier one of the same histogram(s)
   };
   Snapshot snapshot() const;
 
   static int Index(uint64_t value) {
     if (value < (1u << kSubBits)) return static_cast<int>(value);
     int shift = 63 - __builtin_clzll(value) - kSubBits;
-    int index = ((shift + 1) << kSubBits) + static_cast<int>((value >> shift) & ((1 << kSubBits) - 1));
+    int index =
+        ((shift + 1) << kSubBits) + static_cast<int>((value >> shift) & ((1 << kSubBits) - 1));
     return index < kBuckets ? index : kBuckets - 1;
   }
   static uint64_t UpperEdge(int index);  // the largest value that counts in the bucket
