@@ -43,7 +43,8 @@ def output_of(response: pb.ModelInferResponse) -> NDArray[np.float32]:
 
 def row_sums(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The model of these tests."""
-    return x.sum(axis=1, keepdims=True)
+    sums: NDArray[np.float32] = x.sum(axis=1, keepdims=True)
+    return sums
 
 
 class ModelProcess:

@@ -98,7 +98,7 @@ def test_bad_requests_are_told_precisely_and_the_next_is_served(start: Start, sh
             with pytest.raises(grpc.RpcError) as caught:
                 stub.ModelInfer(request, timeout=10)
             assert caught.value.code() == code
-            assert words in caught.value.details()
+            assert words in str(caught.value.details())
         x = rows(1)
         np.testing.assert_array_equal(output_of(stub.ModelInfer(request_of(x))), row_sums(x))
     assert plane.replicas[0].batches == [1], "the model saw only the good one"
@@ -126,14 +126,14 @@ def test_model_that_breaks_its_signature_is_told_so(start: Start) -> None:
     with ExitStack() as stack, pytest.raises(grpc.RpcError) as caught:
         plane.stub(stack).ModelInfer(request_of(rows(3)), timeout=10)
     assert caught.value.code() == grpc.StatusCode.INTERNAL
-    assert "'y'" in caught.value.details()
+    assert "'y'" in str(caught.value.details())
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_default_output_comes_inside_the_objective_marked(start: Start, shape: str) -> None:
     default = pb.ModelInferResponse()
     default.outputs.add(name="y", datatype="FP32", shape=[1, 1])
-    default.raw_output_contents.append(np.float32([-1]).tobytes())
+    default.raw_output_contents.append(np.array([-1], dtype=np.float32).tobytes())
 
     def slow(x: NDArray[np.float32]) -> NDArray[np.float32]:
         time.sleep(0.5)
@@ -198,7 +198,7 @@ def test_task_is_answered_once_and_a_dropped_one_fails() -> None:
     request = request_of(rows(2)).SerializeToString()
     good = pb.ModelInferResponse()
     good.outputs.add(name="y", datatype="FP32", shape=[2, 1])
-    good.raw_output_contents.append(np.float32([1, 2]).tobytes())
+    good.raw_output_contents.append(np.array([1, 2], dtype=np.float32).tobytes())
 
     caller.infer(request, lambda *answer: answers.put(answer), timeout_s=10)
     task = server.next_task(timeout_s=10)
