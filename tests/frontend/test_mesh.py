@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -81,10 +82,11 @@ class Path:
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         headers = ("Host: t", "Connection: close", f"Content-Length: {len(content)}", "", "")
         writer.write("\r\n".join((f"{method} {path} HTTP/1.1", *headers)).encode() + content)
-        async with asyncio.timeout(20):
-            answer = await reader.read()
-        writer.close()
-        await writer.wait_closed()
+        try:
+            async with asyncio.timeout(20):
+                answer = await reader.read()
+        finally:
+            writer.close()
         head_lines, _, payload = answer.partition(b"\r\n\r\n")
         return int(head_lines.split()[1]), json.loads(payload)
 
@@ -175,6 +177,31 @@ async def test_http_tells_about_the_server_and_its_models(path: Path) -> None:
             "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 2]}],
         },
     )
+
+
+async def test_a_client_that_leaves_takes_its_call_along(path: Path, doubler: Doubler) -> None:
+    doubler.gate.clear()
+    before = doubler.calls
+    inputs = [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]
+    call = asyncio.ensure_future(path.http("POST", "/v2/models/double/infer", {"inputs": inputs}))
+    async with asyncio.timeout(10):
+        while doubler.calls == before:
+            await asyncio.sleep(0.01)
+        call.cancel()
+        while not doubler.abandoned.is_set():
+            await asyncio.sleep(0.01)
+
+
+async def test_answers_are_not_held_back_to_fill_a_packet(path: Path) -> None:
+    assert path.frontend.http_address is not None
+    host, _, port = path.frontend.http_address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    began = time.monotonic()
+    for _ in range(25):
+        writer.write(b"GET /v2/health/live HTTP/1.1\r\nHost: t\r\n\r\n")
+        await reader.readuntil(b"true}")
+    assert time.monotonic() - began < 25 * 0.02  # a delayed acknowledgement takes 0.04 s
+    writer.close()
 
 
 async def test_a_body_over_the_limit_is_refused(store: MemoryStore) -> None:

@@ -13,18 +13,23 @@ from skysail.proto import inference_pb2_grpc as pb_grpc
 
 
 class Doubler(pb_grpc.GRPCInferenceServiceServicer):
-    """y = 2 x, row by row; `gate` holds every answer back while it is clear."""
+    """y = 2 x, row by row.
+
+    `gate` holds every answer back while it is clear; `abandoned` is set when a caller leaves meanwhile.
+    """
 
     def __init__(self) -> None:
         self.gate = Event()
         self.gate.set()
         self.address = ""
         self.calls = 0
+        self.abandoned = Event()
 
     def ModelInfer(
         self, request: pb.ModelInferRequest, context: grpc.ServicerContext
     ) -> pb.ModelInferResponse:
         self.calls += 1
+        context.add_callback(lambda: self.gate.is_set() or self.abandoned.set())
         self.gate.wait(30)
         raw = request.raw_input_contents[0]
         numbers = struct.unpack(f"<{len(raw) // 4}f", raw)
