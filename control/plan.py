@@ -62,22 +62,28 @@ def endpoints(snapshot: Snapshot, role: schema.Role, *, machine: str) -> list[co
 
 
 def _application(snapshot: Snapshot, application: schema.Application) -> core.Application:
-    signature = views.signature(snapshot, application)
-    default = None
-    if application.default is not None:
-        try:
-            if signature is None:
-                raise InvalidArgument("no signature to check it against")
-            default = encode_default(application.default, signature)
-        except InvalidArgument as error:
-            log.error("application %s has no default output: %s", application.name, error)
+    agreed = views.signature(snapshot, application)
+    signature = None if agreed is None else agreed.encode()
     return core.Application(
         application.name,
         objective_s=application.objective_ms / 1000,
-        signature=None if signature is None else _signature(signature.encode()),
+        signature=None if signature is None else _signature(signature),
         models=application.models,
-        default_output=default,
+        default_output=None if application.default is None else _default(application.encode(), signature),
     )
+
+
+@lru_cache(maxsize=1024)
+def _default(encoded: bytes, signature: bytes | None) -> bytes | None:
+    """Encoded once, and complained about once, not with every snapshot."""
+    application = schema.Application.decode(encoded)
+    try:
+        if signature is None:
+            raise InvalidArgument("its models' versions do not share a signature to check it against")
+        return encode_default(application.default, schema.Signature.decode(signature))
+    except InvalidArgument as error:
+        log.error("application %s goes without its default output: %s", application.name, error)
+        return None
 
 
 def _served(snapshot: Snapshot, model: schema.Model, version: schema.Version) -> core.ServedVersion:

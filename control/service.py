@@ -61,6 +61,8 @@ class Plane(Protocol):
 class Service(ABC):
     """A service process, or the same within a test: `async with` starts it and waits until it is ready.
 
+    Made and used within a running event loop.
+
     Args:
         store: the configuration store, which stays the caller's; or etcd's endpoints.
         options: how to run.
