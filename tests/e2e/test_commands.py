@@ -165,11 +165,17 @@ def test_new_version_takes_over_without_a_failed_or_a_stale_call(either: Mesh, t
     either.ok("deploy", "turn", constant(tmp_path, "1"))
     with Client(either.grpc) as client:
         assert client.predict("turn", [[7]]).value.tolist() == [1.0]
-        with Load(either.grpc, callers=2) as load:
+        with Load(either.grpc, callers=4, name="turn", width=1) as load:
+            until(lambda: load.answers > 50)
             either.ok("deploy", "turn", constant(tmp_path, "2"))
+            load.values.clear()
             # The same input, which the cache knows of the old version.
             prediction = client.predict("turn", [[7]])
+            before = load.answers
+            until(lambda: load.answers > before + 50)
         assert load.failures == []
+        # One call of each caller may have been on its way when the route changed; none after it.
+        assert 2.0 in load.values
         assert (prediction.value.tolist(), prediction.version) == ([2.0], "2")
     until(lambda: not any(name.startswith("turn@1") for name in either.processes()))
 

@@ -28,8 +28,11 @@ def row(first: float) -> np.ndarray:
 class Load:
     """Callers that call one after the other until told to stop; counts answers, keeps every failure."""
 
-    def __init__(self, address: str, callers: int) -> None:
+    def __init__(self, address: str, callers: int, name: str = "probe", width: int = 16) -> None:
         self.answers = 0
+        self.values: set[float] = set()
+        self._name = name
+        self._width = width
         self.failures: list[CallFailed] = []
         self._stop = threading.Event()
         self._client = Client(address)
@@ -38,14 +41,17 @@ class Load:
     def _run(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         while not self._stop.is_set():
-            x = rng.random((1, 16), np.float32)
+            x = rng.random((1, self._width), np.float32)
             try:
-                y = self._client.predict("probe", {"x": x}).value
+                y = self._client.predict(self._name, {"x": x}).value
             except CallFailed as error:
                 self.failures.append(error)
-            else:
+                continue
+            self.answers += 1
+            if self._name == "probe":
                 np.testing.assert_allclose(y, x.sum(axis=1), rtol=1e-5)
-                self.answers += 1
+            else:
+                self.values.add(y.item())
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -82,6 +88,16 @@ def test_no_call_fails_when_a_replica_is_killed_under_load(either: Mesh) -> None
         until(lambda: load.answers > after + 500)
         until(lambda: either.processes()["probe@1@0"] not in (victim, None))
         time.sleep(0.5)
+    assert load.failures == []
+    until(lambda: ready(either) == 2)
+
+
+def test_no_call_fails_when_replicas_come_and_go_under_load(either: Mesh) -> None:
+    with Load(either.grpc, callers=8) as load:
+        for replicas in ("1", "3", "2"):
+            either.ok("scale", "probe", replicas)
+            before = load.answers
+            until(lambda before=before: load.answers > before + 100)  # type: ignore[misc]
     assert load.failures == []
     until(lambda: ready(either) == 2)
 
