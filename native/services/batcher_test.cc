@@ -376,6 +376,19 @@ TEST_F(BatcherTest, RefusesWhatCannotBeInTime) {
   ASSERT_TRUE(AllDone(asked));
 }
 
+TEST_F(BatcherTest, TheFirstHundredRequestsOfAFreshServerAreAnswered) {
+  TestReplica replica(TestReplica::Slow(5 * kMillisecond));
+  Publish(Sum({replica.address()}));
+  Asked first = Ask({1, 2});
+  ASSERT_TRUE(Done(first));
+  std::vector<Asked> asked;
+  // One after the other, or four at a time, they would take longer than that.
+  const TimeNs deadline = SystemClock::Get().Now() + 100 * kMillisecond;
+  for (int i = 0; i < 100; ++i) asked.push_back(Ask({static_cast<float>(i), 2}, deadline));
+  ASSERT_TRUE(AllDone(asked));
+  for (const Asked& each : asked) EXPECT_EQ(each.answer().status.ToString(), "Ok");
+}
+
 TEST_F(BatcherTest, PublishingAgainChangesNothing) {
   TestReplica replica;
   const ServedVersion version = Sum({replica.address()}, true);

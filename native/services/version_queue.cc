@@ -175,16 +175,24 @@ void VersionQueue::Push(std::unique_ptr<Work> work, const std::string& group) {
   Schedule();
 }
 
-// Until a replica would take it; 0 while nothing was learned or nothing stands before it.
+// Until a replica would have computed it; 0 while nothing was learned or nothing stands before it.
 TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now) const {
   if (queue_.empty() || work.deadline < queue_.NextDeadline()) return 0;
+  const TimeNs left = work.deadline - now;
+  const TimeNs wait = WaitAhead(work, now, &VersionQueue::LimitOf);
+  // A limit that is still growing says little: refuse only what the model could not do either.
+  return wait <= left ? wait : WaitAhead(work, now, &VersionQueue::ReachOf);
+}
+
+TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now,
+                               int64_t (VersionQueue::*rows_of)(const Replica&) const) const {
   int64_t rows_at_once = 0;  // by all ready replicas
   TimeNs free_at = kNever, round = 0;
   for (const auto& replica : replicas_) {
     if (!replica->ready()) continue;
-    const int64_t limit = LimitOf(*replica);
-    rows_at_once += limit;
-    round = std::max(round, replica->controller().Estimate(limit));
+    const int64_t rows = (this->*rows_of)(*replica);
+    rows_at_once += rows;
+    round = std::max(round, replica->controller().Estimate(rows));
     free_at = std::min(free_at, replica->FreeAt(now));
   }
   if (rows_at_once == 0) return 0;
@@ -193,7 +201,18 @@ TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now) const {
 }
 
 int64_t VersionQueue::LimitOf(const Replica& replica) const {
-  return stackable_ ? replica.controller().limit() : 1;
+  if (!stackable_) return 1;
+  return std::min(replica.controller().limit(), version_->max_batch_rows);
+}
+
+// The rows that a batch inside its objective may come to have, going by what was learned.
+int64_t VersionQueue::ReachOf(const Replica& replica) const {
+  int64_t rows = LimitOf(replica);
+  while (stackable_ && 2 * rows <= version_->max_batch_rows &&
+         replica.controller().Estimate(2 * rows) <= BatchObjective()) {
+    rows *= 2;
+  }
+  return rows;
 }
 
 // Waiting takes the other half.

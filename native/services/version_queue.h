@@ -65,6 +65,8 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // Puts it into the queue, or answers when that is full.
   void Push(std::unique_ptr<Work> work, const std::string& group);
   TimeNs WaitAhead(const Work& work, TimeNs now) const;
+  TimeNs WaitAhead(const Work& work, TimeNs now,
+                   int64_t (VersionQueue::*rows_of)(const Replica&) const) const;
   void Pump();
   Replica* NextReplica(TimeNs now, TimeNs* wake_at);
   void Dispatch(Replica& replica, TimeNs now);
@@ -81,6 +83,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   void Finish(Ticket& ticket, InferResponse response);
 
   int64_t LimitOf(const Replica& replica) const;
+  int64_t ReachOf(const Replica& replica) const;
   TimeNs BatchObjective() const;
   void Schedule() { home_.FlushAtEndOfTurn(this); }
   void UpdateGauges();
