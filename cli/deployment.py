@@ -245,12 +245,13 @@ async def _wait_for_replicas(
 ) -> None:
     deadline_s = time.monotonic() + timeout_s
     units = [f"{version.model}@{version.version}@{slot}" for slot in range(wanted)]
+    before = _failures(home, units)
     while True:
         ready = len(views.ready_replicas(await read_snapshot(store), version))
         if ready == wanted:
             return
-        for name in units:
-            if ((home.read("units") or {}).get(name) or {}).get("failures", 0) > 0 and ready < wanted:
+        for name, failures in _failures(home, units).items():
+            if failures > before[name] and ready < wanted:
                 said = Launcher(home).tail(name, 1) or ["it printed nothing"]
                 raise FailedPrecondition(f"a replica ended while it was starting: {said[-1]}")
         if time.monotonic() > deadline_s:
@@ -259,6 +260,12 @@ async def _wait_for_replicas(
                 f"after {timeout_s:g} s; see `skysail logs {version.model}`, or wait longer with --timeout-s"
             )
         await asyncio.sleep(0.05)
+
+
+def _failures(home: Home, names: list[str]) -> dict[str, int]:
+    """How often in a row each process has died, as the supervisor counts."""
+    units = home.read("units") or {}
+    return {name: units.get(name, {}).get("failures", 0) for name in names}
 
 
 async def _wait_applied(store: Store, revision: int, *, timeout_s: float) -> None:

@@ -157,7 +157,10 @@ class MeshDaemon:
             for name in missing:
                 self._give_up_on(name)
             if time.monotonic() > deadline_s:
-                raise FailedPrecondition(f"{', '.join(missing)} did not become ready; see `skysail logs`")
+                raise FailedPrecondition(
+                    f"{', '.join(missing)} did not become ready in {START_TIMEOUT_S:.0f} s; "
+                    f"see {self._home.log(missing[0])}"
+                )
             await asyncio.sleep(0.05)
 
     async def _wait_for_replicas(self, deadline_s: float) -> None:
