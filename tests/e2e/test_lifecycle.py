@@ -76,3 +76,28 @@ def test_ctrl_c_ends_the_foreground_and_everything_with_it(own: Mesh) -> None:
         assert process.wait(30) == 0
     assert all(gone(pid) for pid in pids)
     assert own.cli("status").returncode == 1
+
+
+def test_etcd_of_others_is_used_and_left_running(own: Mesh, tmp_path: Path, etcd: str) -> None:
+    own.up("--fused", "--etcd", etcd)
+    own.ok("deploy", "kept", constant(tmp_path, "4"))
+    assert "etcd" not in own.processes()
+    assert own.json("status")["etcd"] == etcd
+    own.ok("down")
+    own.up("--fused", "--etcd", etcd)
+    assert own.json("predict", "kept", "[[1]]")["outputs"]["y"] == [4.0]
+
+
+def test_replica_that_cannot_come_back_does_not_hold_up_the_others(own: Mesh, tmp_path: Path) -> None:
+    own.up("--fused")
+    own.ok("deploy", "kept", constant(tmp_path, "4"))
+    digest = own.json("deploy", "spoilt", constant(tmp_path, "5"))["digest"]
+    own.ok("down")
+    spoilt = own.home / "artefacts" / digest.removeprefix("sha256:") / "model" / "constant.py"
+    spoilt.write_text(spoilt.read_text().replace("5", "6"))
+    said = own.cli("up", "--fused")
+    assert said.returncode == 0
+    assert "going on without spoilt@1@0" in said.stderr
+    assert "was changed after it was deployed" in said.stderr
+    assert own.json("predict", "kept", "[[1]]")["outputs"]["y"] == [4.0]
+    assert own.cli("predict", "spoilt", "[[1]]").returncode == 1
