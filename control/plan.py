@@ -55,7 +55,11 @@ def batcher_versions(snapshot: Snapshot) -> list[core.ServedVersion]:
 def endpoints(snapshot: Snapshot, role: schema.Role, *, machine: str) -> list[core.Endpoint]:
     """The instances of a role, by Unix socket where they see the same files as we (`machine`)."""
     return [
-        core.Endpoint(one.id, one.unix if one.unix is not None and one.machine == machine else one.address)
+        core.Endpoint(
+            one.id,
+            one.unix if one.unix is not None and one.machine == machine else one.address,
+            packed=one.packed,
+        )
         for one in snapshot.instances.values()
         if one.role == role
     ]

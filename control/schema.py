@@ -218,6 +218,8 @@ class Instance(Document):
     unix: Address | None = None
     #: Plain HTTP, for a frontend.
     http: Address | None = None
+    #: It takes many calls in one stream (skysail.v1.Hop) from callers that it trusts.
+    packed: bool = False
     #: Equal for processes that see the same files (see `machine.identity`).
     machine: Annotated[str, text(128)] = ""
     pid: int = 0

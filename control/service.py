@@ -80,6 +80,7 @@ class Service(ABC):
         self.unix_address: str | None = None
         #: The address of plain HTTP, for a role that has it.
         self.http_address: str | None = None
+        self._packed = False
         self._own_store = EtcdStore(store) if isinstance(store, str) else None
         self._store: Store = self._own_store or store  # type: ignore[assignment]
         self._machine = machine.identity()
@@ -228,6 +229,7 @@ class Service(ABC):
                 "callers at %s are not trusted: versions and deadlines that they state are not believed",
                 self.options.listen,
             )
+        self._packed = trusted
         self.address = self._server.listen(self.options.listen, inner=trusted)
         if self.options.unix is not None:
             with addresses.private_files():
@@ -244,6 +246,7 @@ class Service(ABC):
                 address=addresses.advertised(self.address, self.options.advertise),
                 unix=self.unix_address,
                 http=self.http_address and addresses.advertised(self.http_address, self.options.advertise),
+                packed=self._packed,
                 machine=self._machine,
                 pid=os.getpid(),
                 applied_revision=snapshot.revision,

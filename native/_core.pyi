@@ -181,9 +181,12 @@ class Route(metaclass=_Bound):
 
 @final
 class Endpoint(metaclass=_Bound):
-    """A peer service instance or a replica: `id` is stable for one process's life."""
+    """A peer service instance or a replica: `id` is stable for one process's life.
 
-    def __init__(self, id: str, address: str) -> None: ...
+    `packed`: it takes many calls in one stream (skysail.v1.Hop).
+    """
+
+    def __init__(self, id: str, address: str, *, packed: bool = False) -> None: ...
 
 @final
 class ServedVersion(metaclass=_Bound):

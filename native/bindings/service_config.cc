@@ -136,11 +136,12 @@ void BindServiceConfig(py::module_& module) {
            py::arg("salt") = "");
   py::class_<Endpoint>(
       module, "Endpoint", py::is_final(),
-      "A peer service instance or a replica: `id` is stable for one process's life.")
-      .def(py::init([](std::string id, std::string address) {
-             return Endpoint{std::move(id), std::move(address)};
+      "A peer service instance or a replica: `id` is stable for one process's life.\n\n"
+      "`packed`: it takes many calls in one stream (skysail.v1.Hop).")
+      .def(py::init([](std::string id, std::string address, bool packed) {
+             return Endpoint{std::move(id), std::move(address), packed};
            }),
-           py::arg("id"), py::arg("address"));
+           py::arg("id"), py::arg("address"), py::kw_only(), py::arg("packed") = false);
   py::class_<ServedVersion>(
       module, "ServedVersion", py::is_final(),
       "What a batcher serves: one (model, version) with its replicas.\n\n"

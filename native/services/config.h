@@ -37,6 +37,7 @@ struct Route {
 struct Endpoint {
   std::string id;
   std::string address;
+  bool packed = false;  // offers skysail.v1.Hop: many calls in one stream
 };
 
 // What a batcher serves: one (model, version) and its replicas.

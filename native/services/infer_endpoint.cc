@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "services/answer.h"
+#include "services/hop_endpoint.h"
+#include "services/hop_frame.h"
 #include "services/infer_stream.h"
 #include "services/intake.h"
 #include "services/prediction_id.h"
@@ -60,6 +62,9 @@ void InferEndpoint::AttachTo(net::GrpcServer& server) {
                    [this](net::ServerStream& stream) {
                      return MakeInferStream(stream, *service_);
                    });
+  server.AddStream(std::string(kHopMethod), [this](net::ServerStream& stream) {
+    return MakeHopStream(stream, *service_);
+  });
 }
 
 void InferEndpoint::Handle(net::UnaryCall call) {

@@ -22,7 +22,7 @@ namespace skysail::services {
 class InferEndpoint final : public net::UnaryHandler {
  public:
   explicit InferEndpoint(std::shared_ptr<InferService> service);
-  // Registers both methods; before the server starts.
+  // Registers the methods, and skysail.v1.Hop for inner callers; before the server starts.
   void AttachTo(net::GrpcServer& server);
   void Handle(net::UnaryCall call) override;
 

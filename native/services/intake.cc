@@ -102,4 +102,19 @@ Result<std::unique_ptr<InferRequest>> ReadRequest(Slice message, bool inner) {
   return request;
 }
 
+Result<std::unique_ptr<InferRequest>> ReadForwarded(Slice message, const Decisions& decisions) {
+  auto request = std::make_unique<InferRequest>();
+  Status status = Adopt(std::move(message), request.get());
+  if (!status.ok()) return status;
+  if (!oip::IsRaw(request->view)) return InvalidArgument("a forwarded request must be raw");
+  status = ReadReserved(request.get());
+  if (!status.ok()) return status;
+  request->view.model_name = decisions.model;
+  request->application =
+      decisions.application.empty() ? decisions.model : decisions.application;
+  request->version = decisions.version;
+  request->prediction = decisions.prediction;
+  return request;
+}
+
 }  // namespace skysail::services

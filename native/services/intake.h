@@ -3,6 +3,7 @@
 #define SKYSAIL_SERVICES_INTAKE_H_
 
 #include <memory>
+#include <string_view>
 
 #include "base/slice.h"
 #include "base/status.h"
@@ -17,6 +18,15 @@ namespace skysail::services {
 //
 // A well-formed raw message is not copied.
 Result<std::unique_ptr<InferRequest>> ReadRequest(Slice message, bool inner);
+
+// What another Skysail service has decided about a request, told beside the message; the views must
+// lie in what `message` keeps alive. An empty application is the model's own.
+struct Decisions {
+  std::string_view application, model, version;
+  PredictionId prediction{};
+};
+// The same for a message that came with `decisions`, which stand over what it says.
+Result<std::unique_ptr<InferRequest>> ReadForwarded(Slice message, const Decisions& decisions);
 
 }  // namespace skysail::services
 

@@ -9,6 +9,7 @@
 #include "oip/transform.h"
 #include "selection/weighted.h"
 #include "services/answer.h"
+#include "services/hop_channel.h"
 #include "services/prediction_id.h"
 #include "services/reserved.h"
 #include "services/retry_budget.h"
@@ -19,16 +20,20 @@ namespace {
 
 using State = net::ClientChannel::State;
 
+// Larger messages have a stream of their own, so that small ones do not wait behind them.
+constexpr size_t kMostPackedBytes = 64 << 10;
+
 // One endpoint as one loop sees it.
 struct Peer {
   Peer(net::EventLoop& loop, Endpoint endpoint, net::Address address)
-      : endpoint(std::move(endpoint)), channel(loop, std::move(address), {}) {}
+      : endpoint(std::move(endpoint)), channel(loop, std::move(address), {}), hop(channel) {}
   bool away() const {
     const State state = channel.state();
     return state == State::kBackoff || state == State::kClosed;
   }
   const Endpoint endpoint;
   net::ClientChannel channel;
+  HopChannel hop;  // for peers that offer it
 };
 
 TimeNs ReadRetryAfter(const net::Metadata& trailers) {
@@ -75,7 +80,8 @@ struct RemoteService::LoopState {
     std::vector<std::shared_ptr<Peer>> next;
     for (const auto& [endpoint, address] : wanted->endpoints) {
       const auto known = std::find_if(peers.begin(), peers.end(), [&e = endpoint](const auto& p) {
-        return p != nullptr && p->endpoint.id == e.id && p->endpoint.address == e.address;
+        return p != nullptr && p->endpoint.id == e.id && p->endpoint.address == e.address &&
+               p->endpoint.packed == e.packed;
       });
       next.push_back(known != peers.end() ? std::move(*known)
                                           : std::make_shared<Peer>(loop, endpoint, address));
@@ -114,16 +120,65 @@ struct RemoteService::LoopState {
   std::vector<const std::shared_ptr<Peer>*> candidates;
 };
 
-// One call on its way. Destroys itself when it has ended.
-class RemoteService::Call final : public net::ClientStreamHandler, public CancelHandler {
+// One call on its way, packed or in a stream of its own. Destroys itself when it has ended.
+class RemoteService::Call final : public net::ClientStreamHandler,
+                                  public HopAnswerHandler,
+                                  public CancelHandler {
  public:
   Call(std::shared_ptr<LoopState> state, InferCall call)
-      : state_(std::move(state)), call_(std::move(call)) {}
+      : state_(std::move(state)), call_(std::move(call)), deadline_([this] { OnDeadline(); }) {}
 
   // False when there is nobody (else) to ask.
   bool Start() {
     peer_ = state_->Pick(call_.request(), peer_.get());
     if (peer_ == nullptr) return false;
+    if (!SendPacked()) SendUnary();
+    call_.scope()->SetHandler(this);
+    return true;
+  }
+
+  void OnMessage(Slice message) override { answer_ = std::move(message); }
+
+  void OnDone(net::CallResult result) override {
+    stream_ = nullptr;
+    if (result.status.ok()) return Ended(DecodeAnswer(answer_));
+    InferResponse response = InferResponse::Error(std::move(result.status));
+    response.unprocessed =
+        result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
+    response.retry_after = ReadRetryAfter(result.trailers);
+    Ended(std::move(response));
+  }
+
+  void OnHopAnswer(InferResponse response, bool lost) override {
+    packed_ = false;
+    deadline_.Cancel();
+    Ended(std::move(response), lost);
+  }
+
+  void OnCancel() override {
+    if (stream_ != nullptr) {
+      stream_->Cancel();
+    } else if (packed_) {
+      GiveUpPacked(Cancelled("the caller left"));
+    }
+  }
+
+  void EndUnreachable() {
+    InferResponse response = InferResponse::Error(
+        Unavailable("no instance of the next service is known: see whether it is running"));
+    response.unprocessed = true;
+    End(std::move(response));
+  }
+
+ private:
+  bool SendPacked() {
+    if (!peer_->endpoint.packed || call_.request().message.size() > kMostPackedBytes) return false;
+    if (!peer_->hop.Send(call_, this, &ticket_)) return false;
+    packed_ = true;
+    deadline_.Set(state_->loop, call_.deadline());
+    return true;
+  }
+  void SendUnary() {
     net::CallOptions options;
     options.deadline = call_.deadline();
     net::Metadata metadata;
@@ -134,19 +189,23 @@ class RemoteService::Call final : public net::ClientStreamHandler, public Cancel
     }
     stream_ = peer_->channel.StartUnary("/inference.GRPCInferenceService/ModelInfer", options,
                                         Forward(call_.request()), this);
-    call_.scope()->SetHandler(this);
-    return true;
+  }
+  void OnDeadline() {
+    GiveUpPacked(DeadlineExceeded("no answer came before the call's deadline"));
+  }
+  void GiveUpPacked(Status why) {
+    packed_ = false;
+    deadline_.Cancel();
+    peer_->hop.Cancel(ticket_);
+    Ended(InferResponse::Error(std::move(why)));
   }
 
-  void OnMessage(Slice message) override { answer_ = std::move(message); }
-
-  void OnDone(net::CallResult result) override {
-    stream_ = nullptr;
-    if (result.status.ok()) return End(DecodeAnswer(answer_));
-    const bool unprocessed =
-        result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
-    const bool nobody = result.status.kind() == ErrorKind::kUnavailable && unprocessed;
-    if (nobody && !retried_ && !call_.scope()->cancelled() && state_->budget.Spend()) {
+  // `lost`: the peer went away before it answered. Asking elsewhere is safe: a prediction changes
+  // nothing.
+  void Ended(InferResponse response, bool lost = false) {
+    const bool nobody =
+        response.status.kind() == ErrorKind::kUnavailable && response.unprocessed;
+    if ((nobody || lost) && !retried_ && !call_.scope()->cancelled() && state_->budget.Spend()) {
       retried_ = true;
       const std::shared_ptr<Peer> before = peer_;
       HoldUntilNextTurn(before);
@@ -156,32 +215,15 @@ class RemoteService::Call final : public net::ClientStreamHandler, public Cancel
       }
       peer_ = before;
     }
-    state_->counts->failures.Add();
-    InferResponse response = InferResponse::Error(std::move(result.status));
-    response.unprocessed = unprocessed;
-    response.retry_after = ReadRetryAfter(result.trailers);
     End(std::move(response));
   }
-
-  void OnCancel() override {
-    if (stream_ != nullptr) stream_->Cancel();
-  }
-
-  void EndUnreachable() {
-    state_->counts->failures.Add();
-    InferResponse response = InferResponse::Error(
-        Unavailable("no instance of the next service is known: see whether it is running"));
-    response.unprocessed = true;
-    End(std::move(response));
-  }
-
- private:
   // A channel must not be destroyed while it tells of a call's end.
   void HoldUntilNextTurn(std::shared_ptr<Peer> peer) {
     if (peer.use_count() <= 3) state_->loop.Post([peer = std::move(peer)] {});
   }
   void End(InferResponse response) {
     const std::unique_ptr<Call> self(this);
+    if (!response.status.ok()) state_->counts->failures.Add();
     if (peer_ != nullptr && peer_.use_count() == 1) HoldUntilNextTurn(std::move(peer_));
     call_.Finish(std::move(response));
   }
@@ -189,7 +231,10 @@ class RemoteService::Call final : public net::ClientStreamHandler, public Cancel
   const std::shared_ptr<LoopState> state_;
   InferCall call_;
   std::shared_ptr<Peer> peer_;
-  net::ClientStream* stream_ = nullptr;
+  net::ClientStream* stream_ = nullptr;  // while sent in a stream of its own
+  bool packed_ = false;                  // while sent packed
+  HopChannel::Ticket ticket_;
+  net::Timer deadline_;  // of a packed call; a stream has its own
   Slice answer_;
   bool retried_ = false;
 };

@@ -3,9 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <future>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "net/grpc_server.h"
+#include "oip/transform.h"
 #include "services/infer_endpoint.h"
 #include "services/testing.h"
 
@@ -20,13 +25,16 @@ using testing::SumRequest;
 class Instance {
  public:
   using Answer = std::function<void(InferCall)>;
-  explicit Instance(Answer answer) : loops_(1), endpoint_(std::make_shared<Scripted>(this)) {
+  explicit Instance(Answer answer, TimeNs drain_timeout = 0, bool inner = true)
+      : loops_(1), endpoint_(std::make_shared<Scripted>(this)) {
     answer_ = std::move(answer);
     net::ServerOptions options;
-    options.drain_timeout = 0;
+    options.drain_timeout = drain_timeout;
     server_ = std::make_unique<net::GrpcServer>(loops_, options);
     endpoint_.AttachTo(*server_);
-    address_ = server_->Listen(net::Address::Parse("127.0.0.1:0").value(), true).value().ToString();
+    address_ = server_->Listen(net::Address::Parse("127.0.0.1:0").value(), inner)
+                   .value()
+                   .ToString();
     loops_.Start();
     server_->Start();
   }
@@ -37,6 +45,15 @@ class Instance {
   const std::string& address() const { return address_; }
   int calls() const { return calls_.load(); }
   void Stop() { server_->Shutdown(); }
+  // On its loop's thread.
+  void Run(const std::function<void()>& work) {
+    std::promise<void> done;
+    loops_.loop(0).Post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
 
  private:
   struct Scripted final : InferService {
@@ -67,11 +84,14 @@ void AnswerThree(InferCall call) {
   call.Finish(std::move(response));
 }
 
-class RemoteServiceTest : public ::testing::Test {
+// With each call in a stream of its own, and packed.
+class RemoteServiceTest : public ::testing::TestWithParam<bool> {
  protected:
   void Publish(std::vector<std::string> addresses) {
     std::vector<Endpoint> endpoints;
-    for (const std::string& address : addresses) endpoints.push_back({"at " + address, address});
+    for (const std::string& address : addresses) {
+      endpoints.push_back({"at " + address, address, GetParam()});
+    }
     ASSERT_TRUE(remote_.Publish(endpoints, 1).ok());
   }
   Asked Ask(TimeNs deadline = kNever, std::string_view model = "shop") {
@@ -83,8 +103,11 @@ class RemoteServiceTest : public ::testing::Test {
   HandLoop hand_;
   RemoteService remote_{hand_.loops()};
 };
+INSTANTIATE_TEST_SUITE_P(Hops, RemoteServiceTest, ::testing::Bool(), [](const auto& info) {
+  return std::string(info.param ? "Packed" : "Unary");
+});
 
-TEST_F(RemoteServiceTest, CarriesAnAnswerBack) {
+TEST_P(RemoteServiceTest, CarriesAnAnswerBack) {
   Instance instance(&AnswerThree);
   Publish({instance.address()});
   Asked asked = Ask();
@@ -96,7 +119,7 @@ TEST_F(RemoteServiceTest, CarriesAnAnswerBack) {
   EXPECT_EQ(asked.answer().cache, CacheOutcome::kHit);
 }
 
-TEST_F(RemoteServiceTest, PassesOnWhatWasDecided) {
+TEST_P(RemoteServiceTest, PassesOnWhatWasDecided) {
   std::string application, model, version;
   TimeNs left = 0;
   Instance instance([&](InferCall call) {
@@ -127,7 +150,7 @@ TEST_F(RemoteServiceTest, PassesOnWhatWasDecided) {
   EXPECT_LE(left, 3 * kSecond + 10 * kMillisecond) << "the wire may round it up";
 }
 
-TEST_F(RemoteServiceTest, TellsAnErrorWithItsRetryHint) {
+TEST_P(RemoteServiceTest, TellsAnErrorWithItsRetryHint) {
   Instance instance([](InferCall call) {
     InferResponse response = InferResponse::Error(ResourceExhausted("the queue is full"));
     response.retry_after = 12 * kMillisecond;
@@ -143,7 +166,7 @@ TEST_F(RemoteServiceTest, TellsAnErrorWithItsRetryHint) {
   EXPECT_EQ(instance.calls(), 1) << "it would be full again";
 }
 
-TEST_F(RemoteServiceTest, OneModelStaysWithOneEndpoint) {
+TEST_P(RemoteServiceTest, OneModelStaysWithOneEndpoint) {
   Instance one(&AnswerThree), two(&AnswerThree);
   Publish({one.address(), two.address()});
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(Done(Ask()));
@@ -152,7 +175,7 @@ TEST_F(RemoteServiceTest, OneModelStaysWithOneEndpoint) {
   EXPECT_GT(std::min(one.calls(), two.calls()), 0);
 }
 
-TEST_F(RemoteServiceTest, AnEndpointThatIsAwayIsPassedOver) {
+TEST_P(RemoteServiceTest, AnEndpointThatIsAwayIsPassedOver) {
   Instance one(&AnswerThree), two(&AnswerThree);
   Publish({one.address(), two.address()});
   ASSERT_TRUE(Done(Ask()));
@@ -164,7 +187,7 @@ TEST_F(RemoteServiceTest, AnEndpointThatIsAwayIsPassedOver) {
   }
 }
 
-TEST_F(RemoteServiceTest, SaysWhenThereIsNobody) {
+TEST_P(RemoteServiceTest, SaysWhenThereIsNobody) {
   Asked none = Ask();
   ASSERT_TRUE(Done(none));
   EXPECT_EQ(none.kind(), ErrorKind::kUnavailable);
@@ -175,7 +198,7 @@ TEST_F(RemoteServiceTest, SaysWhenThereIsNobody) {
   EXPECT_EQ(remote_.Publish({{"a", "nonsense"}}, 2).kind(), ErrorKind::kInvalidArgument);
 }
 
-TEST_F(RemoteServiceTest, ACancelReachesTheOtherSide) {
+TEST_P(RemoteServiceTest, ACancelReachesTheOtherSide) {
   std::atomic<bool> cancelled{false};
   struct Holder final : CancelHandler {
     explicit Holder(InferCall taken, std::atomic<bool>* flag)
@@ -198,6 +221,89 @@ TEST_F(RemoteServiceTest, ACancelReachesTheOtherSide) {
   EXPECT_TRUE(asked.done());
   EXPECT_EQ(asked.kind(), ErrorKind::kCancelled);
   EXPECT_TRUE(hand_.Until([&] { return cancelled.load(); }));
+}
+
+TEST_P(RemoteServiceTest, ManyCallsAtOnceEachGetTheirOwnAnswer) {
+  Instance instance([](InferCall call) {
+    InferResponse response;
+    response.version = std::string(call.request().view.id);
+    call.Finish(std::move(response));
+  });
+  Publish({instance.address()});
+  std::vector<Asked> asked;
+  for (int i = 0; i < 300; ++i) {
+    std::string id;
+    oip::FieldWriter(&id).String(3, std::to_string(i));
+    asked.push_back(Asked::Ask(remote_, hand_.loop(), SumRequest("shop", {1, 2}, id)));
+    if (i % 7 == 0) asked.back().Cancel();
+  }
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(Done(asked[i])) << i;
+    if (i % 7 == 0) {
+      EXPECT_EQ(asked[i].kind(), ErrorKind::kCancelled) << i;
+    } else {
+      EXPECT_EQ(asked[i].answer().version, std::to_string(i));
+    }
+  }
+}
+
+TEST_P(RemoteServiceTest, ADeadlineEndsACallThatThePeerForgets) {
+  std::vector<InferCall> forgotten;
+  Instance instance([&forgotten](InferCall call) {
+    call.set_deadline(kNever);
+    forgotten.push_back(std::move(call));
+  });
+  Publish({instance.address()});
+  Asked asked = Ask(SystemClock::Get().Now() + 50 * kMillisecond);
+  ASSERT_TRUE(Done(asked));
+  EXPECT_EQ(asked.kind(), ErrorKind::kDeadlineExceeded);
+  ASSERT_TRUE(hand_.Until([&] { return instance.calls() == 1; }));
+  instance.Run([&forgotten] { forgotten.clear(); });
+}
+
+TEST_P(RemoteServiceTest, AnswersUnderWayComeBackFromAnInstanceThatGoesAway) {
+  std::vector<InferCall> held;
+  Instance old([&held](InferCall call) { held.push_back(std::move(call)); }, 10 * kSecond);
+  Publish({old.address()});
+  Asked under_way = Ask();
+  ASSERT_TRUE(hand_.Until([&] { return old.calls() == 1; }));
+  std::thread stopping([&old] { old.Stop(); });
+  Asked late;
+  EXPECT_TRUE(hand_.Until([&] {  // its port closes once it has begun to stop
+    late = Ask(SystemClock::Get().Now() + kSecond);
+    return Done(late) && late.kind() == ErrorKind::kUnavailable;
+  }));
+  old.Run([&held] {
+    for (InferCall& call : held) AnswerThree(std::move(call));
+    held.clear();
+  });
+  EXPECT_TRUE(Done(under_way));
+  EXPECT_EQ(under_way.answer().status.ToString(), "Ok");
+  stopping.join();
+}
+
+TEST_P(RemoteServiceTest, ALargeMessageGoesToo) {
+  Instance instance([](InferCall call) {
+    InferResponse response;
+    response.version = std::to_string(call.request().message.size());
+    call.Finish(std::move(response));
+  });
+  Publish({instance.address()});
+  const std::string message = SumRequest("shop", std::vector<float>(200'000, 1.5f));
+  Asked asked = Asked::Ask(remote_, hand_.loop(), message);
+  ASSERT_TRUE(Done(asked));
+  EXPECT_GE(std::stoul(asked.answer().version), message.size());
+}
+
+TEST(HopStreamTest, StrangersAreNotAnswered) {
+  Instance instance(&AnswerThree, 0, /*inner=*/false);
+  HandLoop hand;
+  RemoteService remote(hand.loops());
+  ASSERT_TRUE(remote.Publish({{"a", instance.address(), true}}, 1).ok());
+  Asked asked = Asked::Ask(remote, hand.loop(), SumRequest("shop", {1, 2}));
+  ASSERT_TRUE(hand.Until([&] { return asked.done(); }));
+  EXPECT_EQ(asked.kind(), ErrorKind::kUnimplemented);
+  EXPECT_EQ(instance.calls(), 0);
 }
 
 }  // namespace

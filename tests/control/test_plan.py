@@ -16,21 +16,25 @@ def instance(number: str, **fields: object) -> Instance:
     )
 
 
-def told(seen: Snapshot, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+def told(seen: Snapshot, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
     """The endpoints in a form that can be compared: native values show nothing of themselves."""
-    monkeypatch.setattr(plan.core, "Endpoint", lambda id, address: (id, address))
+    monkeypatch.setattr(plan.core, "Endpoint", lambda id, address, *, packed: (id, address, packed))
     return list(plan.endpoints(seen, "batcher", machine="here"))  # type: ignore[arg-type]
 
 
 def test_peers_on_this_machine_are_reached_by_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     instances = [
         instance("1"),
-        instance("2", unix="unix:/2"),
+        instance("2", unix="unix:/2", packed=True),
         instance("3", unix="unix:/3", machine="there"),
         instance("4", role="selector"),
     ]
     seen = snapshot(instances={(one.role, one.id): one for one in instances})
-    assert told(seen, monkeypatch) == [("1", "h:1"), ("2", "unix:/2"), ("3", "h:3")]
+    assert told(seen, monkeypatch) == [
+        ("1", "h:1", False),
+        ("2", "unix:/2", True),
+        ("3", "h:3", False),
+    ]
 
 
 def test_every_model_has_a_route_and_an_application_and_every_version_is_served() -> None:

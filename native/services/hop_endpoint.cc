@@ -1,0 +1,154 @@
+#include "services/hop_endpoint.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "services/hop_frame.h"
+#include "services/intake.h"
+
+namespace skysail::services {
+namespace {
+
+constexpr size_t kMaxUnsentBytes = size_t{4} << 20;
+
+class HopStream final : public net::StreamHandler {
+ public:
+  HopStream(net::ServerStream& stream, InferService& service)
+      : stream_(stream), service_(service) {}
+
+  void OnMessage(Slice frame) override;
+  void OnHalfClose() override {
+    half_closed_ = true;
+    FinishIfIdle();
+  }
+  void OnWritable() override { Throttle(); }
+  void OnDone(bool) override { Abandon(); }
+
+ private:
+  class Completion;
+
+  void Begin(const HopRequestView& view, const Slice& frame);
+  void GiveUp(uint64_t call_id);
+  void Answered(Completion* completion, InferResponse response);
+  void Fail(const Status& status) {
+    over_ = true;
+    Abandon();
+    stream_.Finish(status);
+  }
+  void Abandon();
+  void Throttle() {
+    const bool crowded = stream_.unsent_bytes() >= kMaxUnsentBytes;
+    if (over_ || crowded == paused_) return;
+    paused_ = crowded;
+    if (crowded) {
+      stream_.PauseReading();
+    } else {
+      stream_.ResumeReading();
+    }
+  }
+  void FinishIfIdle() {
+    if (!half_closed_ || in_flight_ > 0 || over_) return;
+    over_ = true;
+    stream_.Finish(Status::Ok());
+  }
+
+  net::ServerStream& stream_;
+  InferService& service_;
+  std::vector<Completion*> calls_;  // by the low half of the call id; null: none
+  size_t in_flight_ = 0;
+  bool half_closed_ = false;
+  bool paused_ = false;
+  bool over_ = false;
+};
+
+// One call of the stream; forgets the stream when that ends first.
+class HopStream::Completion final : public InferCompletion {
+ public:
+  Completion(HopStream& stream, uint64_t call_id, std::shared_ptr<CallScope> scope)
+      : stream_(&stream), call_id_(call_id), scope_(std::move(scope)) {}
+  uint64_t call_id() const { return call_id_; }
+  void Done(InferResponse response) override {
+    if (stream_ != nullptr) stream_->Answered(this, std::move(response));
+  }
+  // Nobody waits any more. Done may run in here, and destroy this.
+  void Abandon() {
+    stream_ = nullptr;
+    const std::shared_ptr<CallScope> scope = scope_;
+    scope->Cancel();
+  }
+
+ private:
+  HopStream* stream_;
+  const uint64_t call_id_;
+  const std::shared_ptr<CallScope> scope_;
+};
+
+void HopStream::OnMessage(Slice frame) {
+  if (over_) return;
+  HopRequestView view;
+  const Status status = ParseHopRequest(frame.view(), &view);
+  if (!status.ok()) return Fail(status);
+  if (view.cancel) return GiveUp(view.call_id);
+  Begin(view, frame);
+}
+
+void HopStream::Begin(const HopRequestView& view, const Slice& frame) {
+  const auto slot = static_cast<uint32_t>(view.call_id);
+  if (slot >= calls_.size()) calls_.resize(slot + 1);
+  if (calls_[slot] != nullptr) return Fail(Internal("a call id was used twice at a time"));
+  Result<std::unique_ptr<InferRequest>> read = ReadForwarded(
+      frame.Sub(view.request), {view.application, view.model, view.version, view.prediction});
+  if (!read.ok()) {
+    stream_.Send(EncodeHopResponse(view.call_id, InferResponse::Error(read.status())));
+    return Throttle();
+  }
+  const TimeNs deadline =
+      view.timeout == kNever ? kNever : SystemClock::Get().Now() + view.timeout;
+  auto scope = std::make_shared<CallScope>(stream_.loop());
+  auto completion = std::make_unique<Completion>(*this, view.call_id, scope);
+  calls_[slot] = completion.get();
+  ++in_flight_;
+  InferCall call(std::move(read.value()), deadline, std::move(scope), std::move(completion));
+  call.trace.traceparent = view.traceparent;
+  call.trace.tracestate = view.tracestate;
+  service_.Infer(std::move(call));
+}
+
+void HopStream::GiveUp(uint64_t call_id) {
+  const auto slot = static_cast<uint32_t>(call_id);
+  if (slot >= calls_.size() || calls_[slot] == nullptr || calls_[slot]->call_id() != call_id) {
+    return;  // its answer is on the way
+  }
+  --in_flight_;
+  std::exchange(calls_[slot], nullptr)->Abandon();
+  FinishIfIdle();
+}
+
+void HopStream::Answered(Completion* completion, InferResponse response) {
+  calls_[static_cast<uint32_t>(completion->call_id())] = nullptr;
+  --in_flight_;
+  stream_.Send(EncodeHopResponse(completion->call_id(), std::move(response)));
+  Throttle();
+  FinishIfIdle();
+}
+
+void HopStream::Abandon() {
+  over_ = true;
+  std::vector<Completion*> left;
+  left.swap(calls_);
+  in_flight_ = 0;
+  for (Completion* completion : left) {
+    if (completion != nullptr) completion->Abandon();
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<net::StreamHandler> MakeHopStream(net::ServerStream& stream,
+                                                  InferService& service) {
+  if (!stream.info().inner) return nullptr;
+  return std::make_unique<HopStream>(stream, service);
+}
+
+}  // namespace skysail::services
