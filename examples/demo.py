@@ -181,6 +181,7 @@ def tell(mesh: Mesh, folder: Path) -> None:
     step(4, "Call it with every held-out image, one image a call")
     compare(mesh, trained)
     step(5, "Throughput and latency, all inputs distinct")
+    say("  building the load generator, where that has not been done ...")
     build("loadgen")
     path = write_bodies(folder, trained)
     for callers in (1, 16, 64):
