@@ -68,9 +68,6 @@ class PredictionCache {
   // for ever). A copy, so that a small answer does not keep the large message alive that it was cut
   // from. Refused (false) when space was erased, its quota or the capacity cannot hold it.
   bool Insert(const Key& key, std::string_view value, TimeNs ttl = 0);
-  bool Insert(const Key& key, const Slice& value, TimeNs ttl = 0) {
-    return Insert(key, value.view(), ttl);
-  }
   bool Erase(const Key& key);
 
   // A fresh space; `quota_bytes` bounds what it may hold (0: the capacity), least recently used of

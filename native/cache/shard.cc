@@ -126,6 +126,13 @@ bool Shard::MakeRoom(SpaceState* space, const Entry* keep, Departed* departed) {
 }
 
 void Shard::Evict(Entry* entry, Departed* departed) {
+  // In a full cache every insert evicts, and what it evicts has long left the processor's caches:
+  // ask now for what the next two evictions will touch.
+  Link* next = entry->recent.previous;
+  if (next != &recent_) {
+    __builtin_prefetch(Bucket(Entry::OfRecent(next)->bucket_hash), 1);
+    __builtin_prefetch(next->previous, 1);
+  }
   ++stats_.evictions;
   ++part(entry->space).stats.evictions;
   Remove(entry, departed);

@@ -434,10 +434,10 @@ void VersionQueue::Deliver(Batch& batch) {
     flights_.Remove(work.get());
     Bytes& payload = cut.value()[i];
     if (place_.cache != nullptr && !work->key.empty()) {
-      // A copy of its own: the bytes that came hold the answers of the whole batch.
-      payload = Bytes(Slice::Copy(payload.Flatten().view()));
       const cache::PredictionCache::Key key{place_.space, work->key.view(), work->key_hash};
-      place_.cache->Insert(key, payload.Flatten(), place_.ttl);
+      const Slice value = payload.Flatten();
+      place_.cache->Insert(key, value.view(), place_.ttl);  // keeps a copy
+      payload = Bytes(value);
     }
     Answer(*work, payload);
   }
