@@ -105,6 +105,7 @@ class MeshDaemon:
                     burial.cancel()
                 await asyncio.gather(*self._burials, return_exceptions=True)
                 await self._store.close()
+                shutil.rmtree(self._home.sockets, ignore_errors=True)
                 for record in ("mesh", "units"):
                     self._home.forget(record)
                 self._launcher.forget("supervisor")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from skysail.control.home import Home
 from tests.e2e.conftest import Mesh, until
 from tests.e2e.test_commands import constant
 
@@ -36,6 +37,7 @@ def test_what_was_deployed_comes_back_after_down_and_up(own: Mesh, tmp_path: Pat
     address, pids = own.grpc, list(own.processes().values())
     own.ok("down")
     assert all(gone(pid) for pid in pids)
+    assert list(Home(own.home).sockets.iterdir()) == []
     own.up()
     assert own.grpc == address
     assert own.json("predict", "kept", "[[1]]")["outputs"]["y"] == [4.0]
