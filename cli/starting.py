@@ -24,7 +24,7 @@ __all__ = ["settle_options", "start_detached", "start_here"]
 
 
 def settle_options(
-    home: Home, *, grpc: str, http: str, etcd: str | None, fused: bool, threads: int
+    home: Home, *, grpc: str, http: str, etcd: str | None, fused: bool, threads: int, cache_mib: int
 ) -> MeshOptions:
     """Checks that the mesh can start, and chooses its ports.
 
@@ -37,7 +37,7 @@ def settle_options(
     with hold(home):
         if etcd is None:
             find_etcd()
-        if (left := _left_behind(home, fused=fused, threads=threads)) is not None:
+        if (left := _left_behind(home, (fused, threads, cache_mib))) is not None:
             wanted = {"grpc": grpc, "http": http}
             same = all(
                 address.endswith(":0") or getattr(left, name) == address for name, address in wanted.items()
@@ -54,16 +54,19 @@ def settle_options(
         etcd_peer="" if etcd else settle("127.0.0.1:0", preferred=private.get("etcd_peer"), option="etcd"),
         fused=fused,
         threads=threads,
+        cache_mib=cache_mib,
     )
 
 
-def _left_behind(home: Home, *, fused: bool, threads: int) -> MeshOptions | None:
+def _left_behind(home: Home, how: tuple[bool, int, int]) -> MeshOptions | None:
     """The options of a run whose supervisor died, when this one could go on with its processes."""
     record = home.read("mesh")
     if record is None:
         return None
-    options = MeshOptions(**{name: record[name] for name in MeshOptions.__dataclass_fields__})
-    return options if (options.fused, options.threads) == (fused, threads) else None
+    options = MeshOptions(
+        **{name: record[name] for name in MeshOptions.__dataclass_fields__ if name in record}
+    )
+    return options if (options.fused, options.threads, options.cache_mib) == how else None
 
 
 def start_here(home: Home, options: MeshOptions, on_ready: Callable[[dict[str, Any]], None]) -> None:

@@ -33,6 +33,10 @@ def up(
         typer.Option(help="Use the etcd at these endpoints (host:port,...) instead of a private one."),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Event-loop threads of each service.")] = 1,
+    cache_mib: Annotated[
+        int,
+        typer.Option(min=0, max=1 << 20, help="What the prediction cache may hold, in MiB; 0 keeps nothing."),
+    ] = 32,
     as_json: JsonOption = False,
 ) -> None:
     """Start everything: etcd, the services, and the replicas of what is deployed."""
@@ -40,7 +44,9 @@ def up(
     from skysail.control.home import Home
 
     home = Home.from_environment()
-    options = settle_options(home, grpc=listen, http=http, etcd=etcd, fused=fused, threads=threads)
+    options = settle_options(
+        home, grpc=listen, http=http, etcd=etcd, fused=fused, threads=threads, cache_mib=cache_mib
+    )
     if foreground:
         start_here(home, options, lambda record: _print_ready(record, as_json=as_json))
     else:

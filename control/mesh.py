@@ -34,6 +34,7 @@ class MeshOptions:
         etcd_peer: the private etcd's second address; empty when others run the store.
         fused: frontend, selector and batcher in one process instead of three.
         threads: event-loop threads of each service process. More serve more calls and need that many cores.
+        cache_mib: what a batcher's prediction cache may hold, in MiB.
     """
 
     grpc: str
@@ -42,6 +43,7 @@ class MeshOptions:
     etcd_peer: str = ""
     fused: bool = False
     threads: int = 1
+    cache_mib: int = 32
 
     def encode(self) -> dict[str, Any]:
         """For the record in `run/`."""
@@ -70,17 +72,22 @@ def service_units(options: MeshOptions, sockets: Path) -> list[Unit]:
     """Frontend, selector and batcher; or the one process that is all three."""
     common = ("--etcd", options.etcd, "--threads", str(options.threads))
     edge = ("--listen", options.grpc, "--http", options.http)
+    cache = ("--cache-mib", str(options.cache_mib))
     if options.fused:
-        return [Unit("fused", (*SKYSAIL, "frontend", "--fused", *edge, *common), stage=_FRONTEND)]
+        fused = (*SKYSAIL, "frontend", "--fused", *edge, *common, *cache)
+        return [Unit("fused", fused, stage=_FRONTEND)]
     return [
         Unit("frontend", (*SKYSAIL, "frontend", *edge, *common), stage=_FRONTEND),
         *(
             Unit(
                 role,
-                (*SKYSAIL, role, "--listen", "127.0.0.1:0", "--unix", f"unix:{sockets}/{role}.sock", *common),
+                (*SKYSAIL, role, "--listen", "127.0.0.1:0", "--unix", f"unix:{sockets}/{role}.sock", *more),
                 stage=stage,
             )
-            for role, stage in (("selector", _SELECTOR), ("batcher", _BATCHER))
+            for role, stage, more in (
+                ("selector", _SELECTOR, common),
+                ("batcher", _BATCHER, (*common, *cache)),
+            )
         ),
     ]
 

@@ -15,10 +15,11 @@ namespace {
 
 // An allocation's own header and rounding, and the entry's share of the table.
 constexpr size_t kAllocationBytes = 16;
-constexpr size_t kTableBytes = 2 * sizeof(Entry*);
+constexpr size_t kTableBytes = 3 * sizeof(Entry*);
 constexpr size_t kAlignment = 16;
-// Entries are seldom smaller than this, so the table seldom has more entries than buckets.
-constexpr size_t kBytesPerBucket = 256;
+// Entries of some 300 bytes are common: then half of the buckets are empty, and to take one entry
+// out seldom touches another.
+constexpr size_t kBytesPerBucket = 128;
 constexpr size_t kMaxBucketsPerShard = size_t{1} << 22;
 constexpr size_t kMinShardBytes = size_t{1} << 20;
 // What an insert gives back of erased spaces: more than it takes, so that garbage shrinks.
@@ -119,6 +120,10 @@ PredictionCache::Key PredictionCache::MakeKey(Space space, std::string_view byte
   uint64_t seed = impl_->seed + space * uint64_t{0x9E3779B97F4A7C15};
   uint64_t hash = XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
   return {space, bytes, hash & impl_->hash_mask};
+}
+
+void PredictionCache::Prefetch(const Key& key) const {
+  impl_->shards[impl_->ShardOf(key)]->Prefetch(impl_->BucketHash(key));
 }
 
 std::optional<Slice> PredictionCache::Lookup(const Key& key) {

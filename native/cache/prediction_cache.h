@@ -31,7 +31,7 @@ inline constexpr int kSpaceSlotBits = 20;
 inline constexpr Space SpaceSlot(Space space) { return space & ((1u << kSpaceSlotBits) - 1); }
 
 struct CacheOptions {
-  size_t capacity_bytes = size_t{256} << 20;  // keys + values + bookkeeping; 0 keeps nothing
+  size_t capacity_bytes = size_t{32} << 20;  // keys + values + bookkeeping; 0 keeps nothing
   // Most shards; rounded down to a power of two, and to one per MiB of capacity, so that a small
   // cache evicts in exact order.
   int shards = 16;
@@ -62,6 +62,9 @@ class PredictionCache {
   };
   Key MakeKey(Space space, std::string_view bytes) const;
 
+  // Starts to fetch what Lookup or Insert of the key will touch first: for callers that have other
+  // work to do before, or many keys at a time.
+  void Prefetch(const Key& key) const;
   // The value, and the entry becomes the most recently used; nothing when absent or past its TTL.
   std::optional<Slice> Lookup(const Key& key);
   // Keeps a copy of `value` (replacing an older one) until evicted, erased, or `ttl` has passed (0:

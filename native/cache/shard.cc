@@ -1,17 +1,10 @@
 #include "cache/shard.h"
 
 #include <new>
+#include <type_traits>
 
 namespace skysail::cache {
 namespace {
-
-Entry** NewTable(size_t buckets) {
-  // Zeroed pages that the system supplies as they are touched: a large table costs an empty cache
-  // nothing.
-  void* table = std::calloc(buckets, sizeof(Entry*));
-  if (table == nullptr) throw std::bad_alloc();
-  return static_cast<Entry**>(table);
-}
 
 size_t ChargeOf(const Entry& entry) {
   return PredictionCache::Charge(entry.key_size, entry.value_size);
@@ -26,6 +19,31 @@ Departed::~Departed() {
     first_->Unref();
     first_ = next;
   }
+}
+
+// Zeroed pages that the system supplies as they are touched: a large table costs an empty cache
+// nothing. A zero bucket is an empty one.
+Shard::Bucket* Shard::NewTable(size_t buckets) {
+  static_assert(std::is_trivial_v<Bucket> && sizeof(Bucket) == sizeof(uint64_t));
+  void* table = std::calloc(buckets, sizeof(Bucket));
+  if (table == nullptr) throw std::bad_alloc();
+  return static_cast<Bucket*>(table);
+}
+
+void Shard::Bucket::Push(Entry* entry) {
+  entry->chain = first();
+  word_ = reinterpret_cast<uint64_t>(entry) | (word_ & ~kAddress) | FilterBit(entry->hash);
+}
+
+void Shard::Bucket::Remove(Entry* entry) {
+  Entry* head = first();
+  if (head == entry) head = entry->chain;
+  uint64_t filter = 0;
+  for (Entry* at = head; at != nullptr; at = at->chain) {
+    if (at->chain == entry) at->chain = entry->chain;
+    filter |= FilterBit(at->hash);
+  }
+  word_ = reinterpret_cast<uint64_t>(head) | filter;
 }
 
 Shard::Shard(size_t index, size_t buckets, Budget* budget)
@@ -55,7 +73,9 @@ void Shard::DropSpace(size_t slot) {
 }
 
 Entry* Shard::Find(SpaceState* space, uint64_t bucket_hash, const PredictionCache::Key& key) {
-  Entry* entry = *Bucket(bucket_hash);
+  const Bucket& bucket = BucketOf(bucket_hash);
+  if (!bucket.MayHold(key.hash)) return nullptr;
+  Entry* entry = bucket.first();
   while (entry != nullptr &&
          (entry->hash != key.hash || entry->space != space || entry->key() != key.bytes)) {
     entry = entry->chain;
@@ -76,10 +96,8 @@ void Shard::Touch(Entry* entry) {
 }
 
 void Shard::Add(Entry* entry, uint64_t bucket_hash) {
-  Entry** bucket = Bucket(bucket_hash);
   entry->bucket_hash = bucket_hash;
-  entry->chain = *bucket;
-  *bucket = entry;
+  BucketOf(bucket_hash).Push(entry);
   SpaceInShard& mine = part(entry->space);
   recent_.PushFront(&entry->recent);
   mine.peers.PushFront(&entry->peers);
@@ -95,9 +113,7 @@ void Shard::Add(Entry* entry, uint64_t bucket_hash) {
 }
 
 void Shard::Remove(Entry* entry, Departed* departed) {
-  Entry** at = Bucket(entry->bucket_hash);
-  while (*at != entry) at = &(*at)->chain;
-  *at = entry->chain;
+  BucketOf(entry->bucket_hash).Remove(entry);
   Link::Detach(&entry->recent);
   Link::Detach(&entry->peers);
 
@@ -130,7 +146,7 @@ void Shard::Evict(Entry* entry, Departed* departed) {
   // ask now for what the next two evictions will touch.
   Link* next = entry->recent.previous;
   if (next != &recent_) {
-    __builtin_prefetch(Bucket(Entry::OfRecent(next)->bucket_hash), 1);
+    Prefetch(Entry::OfRecent(next)->bucket_hash);
     __builtin_prefetch(next->previous, 1);
   }
   ++stats_.evictions;

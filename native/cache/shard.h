@@ -76,6 +76,8 @@ class Shard {
   // Forgets the space; its entries wait on the garbage list.
   void DropSpace(size_t slot);
 
+  // Asks for the memory that Find and Add will touch; takes no lock.
+  void Prefetch(uint64_t bucket_hash) const { __builtin_prefetch(&table_[bucket_hash & mask_], 1); }
   Entry* Find(SpaceState* space, uint64_t bucket_hash, const PredictionCache::Key& key);
   void Touch(Entry* entry);  // now the most recently used
   void Add(Entry* entry, uint64_t bucket_hash);
@@ -90,17 +92,37 @@ class Shard {
   SpaceInShard& part(SpaceState* space) { return space->in_shard[index_]; }
 
  private:
-  struct Free {
-    void operator()(Entry** table) const { std::free(table); }
+  // The first entry of a chain, and in the 16 bits that addresses leave free a filter of the chain's
+  // hashes: a key that is not here is nearly always told by the bucket alone, without touching
+  // entries that are in no processor cache.
+  class Bucket {
+   public:
+    Entry* first() const { return reinterpret_cast<Entry*>(word_ & kAddress); }
+    bool MayHold(uint64_t hash) const { return (word_ & FilterBit(hash)) != 0; }
+    void Push(Entry* entry);
+    void Remove(Entry* entry);
+
+   private:
+    static constexpr int kAddressBits = 48;
+    static constexpr uint64_t kAddress = (uint64_t{1} << kAddressBits) - 1;
+    // The bits that choose shard and bucket are the low ones.
+    static uint64_t FilterBit(uint64_t hash) {
+      return uint64_t{1} << (kAddressBits + (hash >> 60));
+    }
+    uint64_t word_;
   };
+  struct Free {
+    void operator()(Bucket* table) const { std::free(table); }
+  };
+  static Bucket* NewTable(size_t buckets);
   void Evict(Entry* entry, Departed* departed);
-  Entry** Bucket(uint64_t bucket_hash) { return &table_[bucket_hash & mask_]; }
+  Bucket& BucketOf(uint64_t bucket_hash) { return table_[bucket_hash & mask_]; }
 
   // Constant after construction.
   const size_t index_;
   const size_t mask_;
   Budget* const budget_;
-  const std::unique_ptr<Entry*[], Free> table_;
+  const std::unique_ptr<Bucket[], Free> table_;
 
   mutable std::mutex mu_;
   // Guarded by mu_.

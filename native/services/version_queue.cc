@@ -425,6 +425,9 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
 void VersionQueue::Deliver(Batch& batch) {
   Result<std::vector<Bytes>> cut =
       CutAnswer(batch.answer(), batch.members(), version_->signature);
+  if (place_.cache != nullptr && cut.ok()) {
+    for (const auto& work : batch.members()) place_.cache->Prefetch(CacheKeyOf(*work));
+  }
   for (size_t i = 0; i < batch.members().size(); ++i) {
     std::unique_ptr<Work> work = std::move(batch.members()[i]);
     if (!cut.ok()) {
@@ -434,13 +437,16 @@ void VersionQueue::Deliver(Batch& batch) {
     flights_.Remove(work.get());
     Bytes& payload = cut.value()[i];
     if (place_.cache != nullptr && !work->key.empty()) {
-      const cache::PredictionCache::Key key{place_.space, work->key.view(), work->key_hash};
       const Slice value = payload.Flatten();
-      place_.cache->Insert(key, value.view(), place_.ttl);  // keeps a copy
+      place_.cache->Insert(CacheKeyOf(*work), value.view(), place_.ttl);  // keeps a copy
       payload = Bytes(value);
     }
     Answer(*work, payload);
   }
+}
+
+cache::PredictionCache::Key VersionQueue::CacheKeyOf(const Work& work) const {
+  return {place_.space, work.key.view(), work.key_hash};
 }
 
 void VersionQueue::Requeue(std::unique_ptr<Work> work, bool alone) {

@@ -75,6 +75,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   void FailWaiting(const Status& status);
 
   void Deliver(Batch& batch);
+  cache::PredictionCache::Key CacheKeyOf(const Work& work) const;
   void Requeue(std::unique_ptr<Work> work, bool alone);
   // Ends the work: `response` is the first caller's; those who joined it are put into the queue anew,
   // each for itself.
