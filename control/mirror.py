@@ -49,6 +49,7 @@ class Mirror:
         self._watch: AsyncGenerator[Changes, None] | None = None
         self._listed = False
         self._after = 0
+        self._told = False  # that the store is away
         self.snapshot = Snapshot()
         #: The snapshot of this revision is in force; 0: none yet.
         self.applied_revision = 0
@@ -89,8 +90,9 @@ class Mirror:
             await self._end_watch()
             return 0.0
         except StoreUnavailable as error:
-            if self.connected or not self.applied_revision:
+            if not self._told:
                 log.warning("%s", error)
+            self._told = True
             self.connected = False
             await self._end_watch()
             return self._backoff.fail()
@@ -114,6 +116,9 @@ class Mirror:
 
     def _succeed(self) -> None:
         self._backoff.succeed()
+        if self._told:
+            log.info("the configuration is followed again")
+        self._told = False
         self.connected = True
 
     def _put_into_force(self, snapshot: Snapshot) -> None:

@@ -137,6 +137,23 @@ async def test_while_the_store_is_away_nothing_goes_and_attempts_get_rarer(
     assert not followed.last.instances
 
 
+async def test_an_absence_is_told_once_and_its_end_too(
+    store: MemoryStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.set_away(True)
+    followed = Followed(store)
+    with caplog.at_level(logging.INFO, logger="skysail.control.mirror"):
+        for _ in range(3):
+            await followed.mirror.step()
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        await store.set_away(False)
+        await followed.mirror.step()
+        assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+        await store.set_away(True)
+        await followed.mirror.step()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+
+
 async def test_no_change_is_lost_or_applied_twice_over_an_absence(
     followed: Followed, store: MemoryStore
 ) -> None:
