@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 
 from skysail.control.artefacts import Files, digest_of, verify
+from skysail.control.errors import CallFailed, Kind
 from skysail.control.signature_text import format_tensor, parse_tensor
 from skysail.model_servers.adapter import Stated
 from skysail.model_servers.container import Container, ContainerOptions
 from skysail.model_servers.frameworks import loader_of, parse_source
 from skysail.model_servers.loading import load_model
+from skysail.native._core import NativeError
 
 __all__ = ["serve_model"]
 
@@ -38,7 +40,7 @@ def serve_model(
     """Loads, warms up and serves a model until SIGTERM or SIGINT.
 
     Raises:
-        SkysailError: it cannot be loaded, or is not what `digest` says.
+        SkysailError: it cannot be loaded, is not what `digest` says, or cannot listen there.
     """
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -68,7 +70,10 @@ def serve_model(
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         container = Container(model, options)
-        await container.start()
+        try:
+            await container.start()
+        except NativeError as error:
+            raise CallFailed(Kind.of(error.kind), f"--listen: {error}") from error
         print(
             f"{options.model} version {options.version} is served at {container.address}: "
             f"takes {takes}, gives {gives}",

@@ -14,7 +14,9 @@ what nobody reads is not computed.
 
 from __future__ import annotations
 
+import pickle
 import warnings
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +28,9 @@ from skysail.model_servers.adapter import Source, Stated
 from skysail.model_servers.tensors import signature_of
 
 __all__ = ["SklearnAdapter", "load"]
+
+# What unpickling raises for a file that is no pickle, or a part of one, or was made by other versions.
+_UNREADABLE = (pickle.UnpicklingError, EOFError, ValueError, LookupError, zlib.error)
 
 # Families whose `predict` is by definition the class of the highest `predict_proba`: one pass gives both
 # outputs.
@@ -41,11 +46,18 @@ def load(source: Source, stated: Stated) -> SklearnAdapter:
     """Loads an estimator.
 
     Raises:
-        InvalidArgument: the file does not hold an estimator, or the statement does not fit it.
+        InvalidArgument: the file is damaged or does not hold an estimator, or the statement does not fit it.
     """
     import joblib
 
-    model = joblib.load(source.path)
+    try:
+        model = joblib.load(source.path)
+    except _UNREADABLE as error:
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise InvalidArgument(
+            f"{source.path.name} failed to load as a pickle ({said}); save the model with joblib.dump, "
+            "under the version of scikit-learn that is installed here"
+        ) from error
     if not callable(getattr(model, "predict", None)) and not callable(getattr(model, "transform", None)):
         raise InvalidArgument(
             f"{source.path.name} holds a {type(model).__name__}, which has neither predict nor transform; "

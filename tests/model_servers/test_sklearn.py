@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,14 @@ def test_text_pipeline_takes_bytes_when_stated(tmp_path: Path) -> None:
 def test_file_that_holds_no_estimator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="holds a dict, which has neither predict nor transform"):
         saved({"weights": 1}, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"hi", pickle.dumps([1.5, 2.5])[:-4]])
+def test_damaged_file_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "torn.joblib"
+    path.write_bytes(content)
+    with pytest.raises(InvalidArgument, match=r"torn\.joblib failed to load as a pickle \(.*joblib\.dump"):
+        load(Source(path), Stated())
 
 
 def test_stated_output_that_the_model_does_not_give_is_refused(tmp_path: Path) -> None:
