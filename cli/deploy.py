@@ -113,4 +113,6 @@ def scale(
     if as_json:
         print_json({"model": name, "replicas": replicas, "revision": revision})
     else:
-        print(f"{name} has {replicas} replica{'s' if replicas != 1 else ''} of each version with traffic.")
+        which = "each version with traffic" if version is None else f"version {version}"
+        count = f"{replicas} replica{'s' if replicas != 1 else ''}"
+        print(f"{name} {'has' if wait else 'is to have'} {count} of {which}.")

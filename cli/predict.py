@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import BadZipFile
 
 import typer
 
@@ -31,10 +32,12 @@ def predict(
     file: Annotated[
         Path | None, typer.Option("--input", help="Read the inputs from a .json, .npy or .npz file.")
     ] = None,
-    version: Annotated[str | None, typer.Option(help="This version, not as the route says.")] = None,
+    version: Annotated[str | None, typer.Option(help="This version, where it takes calls.")] = None,
     context: Annotated[str | None, typer.Option(help="For whom: a user, a session.")] = None,
-    timeout_s: Annotated[float | None, typer.Option(help="How long to wait.")] = None,
-    address: Annotated[str | None, typer.Option(help="Another server than the one of this home.")] = None,
+    timeout_s: Annotated[
+        float | None, typer.Option(help="How long to wait. Left out: the objective.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Another server, as host:port.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask a model."""
@@ -66,15 +69,17 @@ def _parse(text: str) -> Any:
 
 def _read(file: Path | None) -> Any:
     assert file is not None
-    if file.suffix not in (".npy", ".npz"):
-        return _parse(file.read_text())
     import numpy as np
 
     from skysail.control.errors import InvalidArgument
 
     try:
+        if file.suffix not in (".npy", ".npz"):
+            return _parse(file.read_text())
         loaded = np.load(file)
-    except ValueError as error:
+    except OSError as error:
+        raise InvalidArgument(f"{file} cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError, BadZipFile) as error:
         raise InvalidArgument(f"{file} cannot be read: {error}") from None
     return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
 

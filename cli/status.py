@@ -76,6 +76,8 @@ async def _watch(*, as_json: bool) -> None:
                 before = now
                 if as_json:
                     print_json(found)
+                elif not live.console.is_terminal:
+                    live.console.print(render(found))
                 else:
                     live.update(render(found), refresh=True)
 

@@ -80,7 +80,11 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
         InvalidArgument: naming the option and what is legal.
         SystemExit: after printing the help that was asked for.
     """
-    parser = _Parser(prog=f"skysail {role}", description=f"Run one {role} process of a mesh.")
+    if role == "fused":
+        prog, what = "skysail frontend --fused", "Run a frontend, a selector and a batcher in one process."
+    else:
+        prog, what = f"skysail {role}", f"Run one {role} process of a mesh."
+    parser = _Parser(prog=prog, description=what)
     defaults = ServiceOptions()
     parser.add_argument("--etcd", default="127.0.0.1:2379", help="host:port[,host:port] (%(default)s)")
     parser.add_argument(
@@ -105,6 +109,8 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
         "--lease-ttl-s", type=float, default=defaults.lease_ttl_s,
         help="how long others believe in this process after it vanished (%(default)s)",
     )  # fmt: skip
+    if role == "frontend":
+        parser.epilog = "With --fused, a selector and a batcher run in the same process."
     if role in ("frontend", "fused"):
         parser.add_argument("--http", help="host:port for plain HTTP; port 0: any (none)")
     if role in ("batcher", "fused"):
@@ -114,7 +120,7 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
     parser.add_argument(
         "--ready-fd",
         type=int,
-        help="write the JSON line that says where we listen here, not to standard output",
+        help="file descriptor for the JSON line that says where this process listens (standard output)",
     )
     values = vars(parser.parse_args(argv))
     etcd, ready_fd = values.pop("etcd"), values.pop("ready_fd")

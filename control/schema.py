@@ -7,6 +7,7 @@ replicas) lives in its model's document: one document, one transaction, for ever
 """
 
 import json
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -72,7 +73,7 @@ class Document(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            raise InvalidArgument(f"{cls.__name__.lower()}: {_explain(error)}") from None
+            raise InvalidArgument(f"{_spaced(cls.__name__)}: {_explain(error)}") from None
 
     @classmethod
     def make(cls, **fields: Any) -> Self:
@@ -84,7 +85,7 @@ class Document(BaseModel):
         try:
             return cls(**fields)
         except ValidationError as error:
-            raise InvalidArgument(f"{cls.__name__.lower()}: {_explain(error)}") from None
+            raise InvalidArgument(f"{_spaced(cls.__name__)}: {_explain(error)}") from None
 
 
 class TensorSpec(Document):
@@ -238,6 +239,11 @@ class Replica(Document):
     address: Address
     machine: Annotated[str, text(128)] = ""
     pid: int = 0
+
+
+def _spaced(name: str) -> str:
+    """A class's name in words: "tensor spec"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _explain(error: ValidationError) -> str:

@@ -1,5 +1,7 @@
 """Options: read once, refused by name."""
 
+from typing import Literal
+
 import pytest
 
 from skysail.control.errors import InvalidArgument
@@ -47,6 +49,23 @@ def test_a_unix_socket_may_be_a_path_or_an_address(given: str) -> None:
 def test_a_wrong_option_is_refused_by_name(argv: list[str], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         parse("batcher", argv)
+
+
+@pytest.mark.parametrize(
+    ("role", "usage"), [("fused", "usage: skysail frontend --fused"), ("selector", "usage: skysail selector")]
+)
+def test_help_shows_the_command_to_type(
+    role: Literal["fused", "selector"], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(role, ["--help"])
+    assert capsys.readouterr().out.startswith(usage)
+
+
+def test_frontend_help_names_the_fused_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("frontend", ["--help"])
+    assert "--fused" in capsys.readouterr().out
 
 
 def test_two_processes_have_two_names() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +85,25 @@ def test_status_counts_calls_batches_and_hits(either: Mesh) -> None:
     assert version["batch_rows"] >= 1
 
 
+def test_watched_status_goes_on_where_there_is_no_terminal(fused: Mesh) -> None:
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "skysail.cli.main", "status", "--watch"],
+        env={**os.environ, "SKYSAIL_HOME": str(fused.home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    overdue = threading.Timer(30, watching.kill)
+    overdue.start()
+    try:
+        assert watching.stdout is not None
+        heads = (line for line in watching.stdout if line.startswith(f"gRPC {fused.grpc}"))
+        assert len(list(itertools.islice(heads, 2))) == 2
+    finally:
+        overdue.cancel()
+        watching.kill()
+        watching.communicate()
+
+
 @pytest.mark.parametrize(
     "inputs", ["[[0.5,1.5,0,0,0,0,0,0,0,0,0,0,0,0,0,3]]", '{"x": [[0.5,1.5,0,0,0,0,0,0,0,0,0,0,0,0,0,3]]}']
 )
@@ -107,6 +129,9 @@ def test_predict_says_what_does_not_fit(mesh: Mesh) -> None:
     assert "[-1,16]" in refusal(mesh.cli("predict", "probe", "[[1, 2]]"))
     assert "not JSON" in refusal(mesh.cli("predict", "probe", "[[1, 2"))
     assert "FP32" in refusal(mesh.cli("predict", "probe", '[["a"]]'))
+    assert "gone.npy cannot be read: No such file" in refusal(
+        mesh.cli("predict", "probe", "--input", "gone.npy")
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +224,7 @@ def test_scale_starts_and_stops_replicas(either: Mesh, tmp_path: Path) -> None:
     either.ok("deploy", "wide", constant(tmp_path, "5"))
     either.ok("scale", "wide", "3")
     assert sum(one["model"] == "wide" for one in either.json("status")["replicas"]) == 3
-    either.ok("scale", "wide", "1")
+    assert "wide has 1 replica of version 1." in either.ok("scale", "wide", "1", "--version", "1")
     assert sum(one["model"] == "wide" for one in either.json("status")["replicas"]) == 1
     assert "nobody" in refusal(either.cli("scale", "nobody", "1"))
 
