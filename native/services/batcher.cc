@@ -90,7 +90,8 @@ Status Batcher::Publish(const std::vector<ServedVersion>& versions, int64_t revi
     const Served* known = old->Find(version.model, version.version);
     const bool same = known != nullptr && known->version->digest == version.digest;
     served->stats = known != nullptr ? known->stats : std::make_shared<VersionStats>();
-    if (same && version.cache && known->place.cache != nullptr) {
+    if (same && version.cache && known->place.cache != nullptr &&
+        known->version->cache_quota_bytes == version.cache_quota_bytes) {
       served->place = known->place;
       served->place.ttl = version.cache_ttl;
     } else if (version.cache && options_.cache.capacity_bytes > 0) {

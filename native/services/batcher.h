@@ -34,9 +34,10 @@ class Batcher final : public InferService {
   ~Batcher() override;
 
   // Replaces the whole set. A version that is in both sets with one digest keeps its queue, channels,
-  // learned limits and cached answers; one left out is no longer served, but calls that wait for it are
-  // answered first, and its cached answers go at once. InvalidArgument (and no change) for a version
-  // given twice, a malformed address or a value out of range.
+  // learned limits and cached answers (these unless its quota has changed); one left out is no longer
+  // served, but calls that wait for it are answered first, and its cached answers go at once.
+  // InvalidArgument (and no change) for a version given twice, a malformed address or a value out of
+  // range.
   Status Publish(const std::vector<ServedVersion>& versions, int64_t revision);
 
   // The model and version that the selector chose, else those that the message names. NotFound: not

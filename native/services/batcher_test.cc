@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 #include <random>
 #include <string>
@@ -223,6 +224,32 @@ TEST_F(BatcherTest, WhoJoinedARunThatFailsIsDispatchedAnew) {
   EXPECT_EQ(asked[2].floats(), (std::vector<float>{3}));
 }
 
+TEST_F(BatcherTest, AnAnswerMayCancelAnotherCallOfItsBatch) {
+  Gate gate;
+  std::atomic<bool> raise{true};
+  TestReplica replica([&](ModelTask& task) {
+    gate.Pass();
+    if (!raise.exchange(false)) return TestReplica::Sum(task);
+    static_cast<void>(task.Fail(Internal("no")));
+  });
+  Publish(Sum({replica.address()}, true));
+  Asked second;
+  Asked first = Asked::Ask(batcher_, hand_.loop(), SumRequest("sum", {1, 2}), kNever, false,
+                           [&second] { second.Cancel(); });
+  second = Ask({3, 4});
+  ASSERT_TRUE(hand_.Until([&] { return gate.waiting() == 1; }));
+  gate.Open();
+  ASSERT_TRUE(Done(first));
+  EXPECT_EQ(first.kind(), ErrorKind::kInternal);
+  ASSERT_TRUE(Done(second));
+  EXPECT_EQ(second.kind(), ErrorKind::kCancelled);
+  EXPECT_EQ(replica.batch_rows(), (std::vector<int64_t>{2}));
+  Asked again = Ask({3, 4});  // runs anew rather than joining what has ended
+  ASSERT_TRUE(Done(again));
+  EXPECT_EQ(again.floats(), (std::vector<float>{7}));
+  EXPECT_EQ(again.answer().cache, CacheOutcome::kMiss);
+}
+
 TEST_F(BatcherTest, AModelThatRaisesFailsThatBatchOnly) {
   TestReplica replica([](ModelTask& task) {
     if (task.rows() == 2) {
@@ -413,6 +440,50 @@ TEST_F(BatcherTest, AnotherDigestForgetsWhatWasCached) {
   Asked fresh = Ask({1, 2});
   ASSERT_TRUE(Done(fresh));
   EXPECT_EQ(fresh.answer().cache, CacheOutcome::kMiss);
+}
+
+TEST_F(BatcherTest, AnotherQuotaOfTheCacheHoldsAtOnce) {
+  TestReplica replica;
+  ServedVersion version = Sum({replica.address()}, true);
+  Publish(version);
+  ASSERT_TRUE(Done(Ask({1, 2})));
+  version.cache_quota_bytes = 1;  // holds nothing
+  Publish(version);
+  for (int i = 0; i < 2; ++i) {
+    Asked asked = Ask({1, 2});
+    ASSERT_TRUE(Done(asked));
+    EXPECT_EQ(asked.answer().cache, CacheOutcome::kMiss);
+  }
+  version.cache_quota_bytes = 0;
+  Publish(version);
+  ASSERT_TRUE(Done(Ask({1, 2})));
+  Asked kept = Ask({1, 2});
+  ASSERT_TRUE(Done(kept));
+  EXPECT_EQ(kept.answer().cache, CacheOutcome::kHit);
+}
+
+TEST_F(BatcherTest, TheGaugeOfWhatWaitsFollowsCancelsAndDeadlines) {
+  Gate gate;
+  TestReplica replica([&gate](ModelTask& task) {
+    gate.Pass();
+    TestReplica::Sum(task);
+  });
+  Publish(Sum({replica.address()}));
+  std::vector<Asked> running{Ask({1, 2})};
+  ASSERT_TRUE(hand_.Until([&] { return gate.waiting() == 1; }));
+  running.push_back(Ask({1, 2}));
+  ASSERT_TRUE(hand_.Until([&] { return Count("batching", "in_flight") == 2; }));
+  std::vector<Asked> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(Ask({5, 6}, SystemClock::Get().Now() + 300 * kMillisecond));
+  }
+  ASSERT_TRUE(hand_.Until([&] { return Count("batching", "queued") == 3; }));
+  waiting[0].Cancel();
+  EXPECT_TRUE(hand_.Until([&] { return Count("batching", "queued") == 2; }, 100 * kMillisecond));
+  ASSERT_TRUE(AllDone(waiting));  // at their deadline
+  EXPECT_TRUE(hand_.Until([&] { return Count("batching", "queued") == 0; }, 100 * kMillisecond));
+  gate.Open();
+  ASSERT_TRUE(AllDone(running));
 }
 
 TEST_F(BatcherTest, AVersionLeftOutAnswersThoseWhoWait) {

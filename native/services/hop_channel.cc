@@ -84,15 +84,13 @@ class HopChannel::Stream final : public net::ClientStreamHandler,
                            ? result.status
                            : Unavailable("the connection to the next service was lost: " +
                                          result.status.message());
-    std::vector<Slot> left;
-    left.swap(slots_);
-    free_.clear();
-    in_flight_ = 0;
-    for (Slot& slot : left) {
-      if (slot.handler == nullptr) continue;
+    // A handler may give up calls that have yet to be told, or close everything.
+    for (size_t at = 0; at < slots_.size(); ++at) {
+      HopAnswerHandler* handler = std::exchange(slots_[at].handler, nullptr);
+      if (handler == nullptr) continue;
       InferResponse response = InferResponse::Error(why);
       response.unprocessed = result.unprocessed;
-      slot.handler->OnHopAnswer(std::move(response), why.kind() == ErrorKind::kUnavailable);
+      handler->OnHopAnswer(std::move(response), why.kind() == ErrorKind::kUnavailable);
     }
   }
 
@@ -143,8 +141,9 @@ HopChannel::~HopChannel() {
 
 bool HopChannel::Send(const InferCall& call, HopAnswerHandler* handler, Ticket* ticket) {
   if (stream_ == nullptr || !stream_->open()) {
-    stream_ = std::make_shared<Stream>();
-    stream_->Open(channel_);
+    auto opened = std::make_shared<Stream>();
+    opened->Open(channel_);  // where connecting fails at once, the listener lets go of stream_
+    stream_ = std::move(opened);
   }
   if (stream_->full()) return false;
   *ticket = {stream_, stream_->Send(call, handler)};

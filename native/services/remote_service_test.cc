@@ -295,6 +295,46 @@ TEST_P(RemoteServiceTest, ALargeMessageGoesToo) {
   EXPECT_GE(std::stoul(asked.answer().version), message.size());
 }
 
+// A Unix socket that is gone refuses inside connect(), before the stream that needed it is open.
+TEST_P(RemoteServiceTest, AnAbsentSocketIsToldAsUnavailable) {
+  const std::string absent = "unix:" + ::testing::TempDir() + "nobody-listens-here";
+  Publish({absent});
+  for (int i = 0; i < 3; ++i) {
+    Asked first = Ask(), second = Ask();
+    ASSERT_TRUE(Done(first) && Done(second));
+    EXPECT_EQ(first.kind(), ErrorKind::kUnavailable);
+    EXPECT_EQ(second.kind(), ErrorKind::kUnavailable);
+  }
+}
+
+// One answer may end the wait for another, as when a stream that was held up hears of its cancel.
+TEST_P(RemoteServiceTest, ALostCallsAnswerMayCancelAnotherThatWasLostWithIt) {
+  std::vector<InferCall> held;
+  Instance instance([&held](InferCall call) { held.push_back(std::move(call)); });
+  Publish({instance.address()});
+  std::vector<Asked> others;
+  const auto cancel_others = [&others] {
+    for (Asked& other : others) {
+      if (!other.done()) other.Cancel();
+    }
+  };
+  const auto ask = [&](std::function<void()> then) {
+    return Asked::Ask(remote_, hand_.loop(), SumRequest("shop", {1, 2}), kNever, false,
+                      std::move(then));
+  };
+  Asked first = ask(cancel_others);
+  for (int i = 0; i < 8; ++i) others.push_back(ask(nullptr));
+  Asked last = ask(cancel_others);
+  ASSERT_TRUE(hand_.Until([&] { return instance.calls() == 10; }));
+  instance.Stop();
+  EXPECT_TRUE(Done(first) && Done(last));
+  for (const Asked& other : others) {
+    ASSERT_TRUE(other.done());
+    EXPECT_NE(other.kind(), ErrorKind::kOk);
+  }
+  instance.Run([&held] { held.clear(); });
+}
+
 TEST(HopStreamTest, StrangersAreNotAnswered) {
   Instance instance(&AnswerThree, 0, /*inner=*/false);
   HandLoop hand;

@@ -90,8 +90,10 @@ class Asked {
   void Cancel() { scope_->Cancel(); }
 
   // Puts `message` to `service` as if it had come from outside, or from another Skysail service.
+  // `then` runs as the answer comes, from inside the service.
   static Asked Ask(InferService& service, net::EventLoop& loop, const std::string& message,
-                   TimeNs deadline = kNever, bool inner = false) {
+                   TimeNs deadline = kNever, bool inner = false,
+                   std::function<void()> then = nullptr) {
     Asked asked;
     asked.answer_ = std::make_shared<std::optional<InferResponse>>();
     asked.scope_ = std::make_shared<CallScope>(loop);
@@ -101,7 +103,7 @@ class Asked {
       return asked;
     }
     service.Infer(InferCall(std::move(*request), deadline, asked.scope_,
-                            std::make_unique<Keep>(asked.answer_)));
+                            std::make_unique<Keep>(asked.answer_, std::move(then))));
     return asked;
   }
 
@@ -109,11 +111,16 @@ class Asked {
   using Kept = std::shared_ptr<std::optional<InferResponse>>;
   class Keep final : public InferCompletion {
    public:
-    explicit Keep(Kept kept) : kept_(std::move(kept)) {}
-    void Done(InferResponse response) override { *kept_ = std::move(response); }
+    Keep(Kept kept, std::function<void()> then)
+        : kept_(std::move(kept)), then_(std::move(then)) {}
+    void Done(InferResponse response) override {
+      *kept_ = std::move(response);
+      if (then_) then_();
+    }
 
    private:
-    Kept kept_;
+    const Kept kept_;
+    const std::function<void()> then_;
   };
   Kept answer_;
   std::shared_ptr<CallScope> scope_;

@@ -48,7 +48,7 @@ VersionQueue::VersionQueue(net::EventLoop& home, std::shared_ptr<const ServedVer
                            const Clock& clock)
     : home_(home), stats_(std::move(stats)), clock_(clock), queue_(options),
       version_(std::move(version)), stackable_(IsStackable(*version_)),
-      seal_timer_([this] { Schedule(); }), expiry_timer_([this] { ExpireDue(); }) {}
+      seal_timer_([this] { Schedule(); }), expiry_timer_([this] { Schedule(); }) {}
 
 VersionQueue::~VersionQueue() {
   closing_ = true;
@@ -360,12 +360,12 @@ void VersionQueue::FailWaiting(const Status& status) {
 void VersionQueue::OnCallerLeft(Work& work) {
   stats_->calls.Ended(ErrorKind::kCancelled);
   if (work.wanted()) return;
+  flights_.Remove(&work);  // wherever it is: those who answer its batch pass over it
   if (work.queued()) {
-    flights_.Remove(&work);
     queue_.Remove(&work);
     const std::unique_ptr<Work> dropped(&work);
+    Schedule();
   } else if (work.batch != nullptr) {
-    flights_.Remove(&work);
     work.batch->MemberLeft();
   }
 }
