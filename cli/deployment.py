@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from skysail.cli.samples import sample, sample_http
-from skysail.control import changes, views
+from skysail.control import changes, keys, views
 from skysail.control.artefacts import ArtefactStore, Files
 from skysail.control.errors import CallFailed, FailedPrecondition, Kind, NotFound, Timeout
 from skysail.control.etcd_store import EtcdStore
@@ -129,6 +129,8 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
         note(f"starting {wanted} replica{'s' if wanted != 1 else ''} of version {version.version} ...")
         try:
             await _wait_for_replicas(home, store, version, wanted, timeout_s=request.timeout_s)
+            # A route must not lead to a batcher that has not heard of the replicas yet.
+            await _wait_applied(store, await _registered(store, version), timeout_s=request.timeout_s)
         except BaseException:
             await _undo(store, before, version)
             raise
@@ -262,6 +264,12 @@ async def _wait_for_replicas(
         await asyncio.sleep(0.05)
 
 
+async def _registered(store: Store, version: Version) -> int:
+    """The revision from which all replicas of the version are in the store."""
+    listing = await store.list(keys.replica(version.model, version.version, ""))
+    return max((entry.revision for entry in listing.entries), default=0)
+
+
 def _failures(home: Home, names: list[str]) -> dict[str, int]:
     """How often in a row each process has died, as the supervisor counts."""
     units = home.read("units") or {}
@@ -272,7 +280,7 @@ async def _wait_applied(store: Store, revision: int, *, timeout_s: float) -> Non
     deadline_s = time.monotonic() + timeout_s
     while behind := views.not_applied(await read_snapshot(store), revision):
         if time.monotonic() > deadline_s:
-            raise Timeout(f"{', '.join(behind)} did not take over the new route within {timeout_s:g} s")
+            raise Timeout(f"{', '.join(behind)} did not take over the change within {timeout_s:g} s")
         await asyncio.sleep(0.02)
 
 
