@@ -36,7 +36,7 @@ def deploy(
         str | None,
         typer.Option(help="One row of output as JSON, answered when no model answers in time."),
     ] = None,
-    cache: Annotated[str | None, typer.Option(help="on or off. [on at first]")] = None,
+    cache: Annotated[str | None, typer.Option(help=r"on or off. \[on at first]")] = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="An input, as x:FP32:[-1,16]; repeatable.")
     ] = None,

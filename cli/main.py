@@ -36,16 +36,16 @@ def root(
         os.environ["SKYSAIL_DEBUG"] = "1"
 
 
+for module in (up, deploy, predict, status, logs, services):
+    module.register(app)
+
+
 @app.command(rich_help_panel="Other")
 def version() -> None:
     """Print the version."""
     from skysail import __version__
 
     print(__version__)
-
-
-for module in (up, deploy, predict, status, logs, services):
-    module.register(app)
 
 
 def main() -> None:

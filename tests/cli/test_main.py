@@ -48,6 +48,11 @@ def test_each_command_explains_itself(command: str) -> None:
     assert "usage" in done.stdout.lower()
 
 
+def test_help_shows_what_stands_in_brackets() -> None:
+    words = " ".join(CliRunner().invoke(app, ["deploy", "--help"]).output.replace("│", " ").split())
+    assert "[1000 at first]" in words and "[on at first]" in words
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
