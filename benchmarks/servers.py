@@ -70,9 +70,10 @@ class Servers:
 
     @functools.cached_property
     def mesh(self) -> Mesh:
-        """Four services in processes of their own, with every model, cache off."""
+        """Four services in processes of their own, with every model, cache off; trivial also ``cached``."""
         started = self._stack.enter_context(mesh.serving(self._work / "mesh", fused=False))
         started.deploy("trivial", f"{_MODELS / 'trivial.py'}:RowSums", "--cache", "off")
+        started.deploy("cached", f"{_MODELS / 'trivial.py'}:RowSums", "--cache", "on")
         for name, path in self.model_files.items():
             started.deploy(name, str(path), "--cache", "off", *_SIGNATURE)
         return started
