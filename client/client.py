@@ -65,7 +65,8 @@ class Client:
         Args:
             name: what was deployed.
             inputs: arrays by input name, rows along the first axis; or the array alone when there is one
-                input. Lists become arrays of the datatype that the model states; arrays are sent as they are.
+                input. Lists become arrays of the datatype that the model states; arrays are sent as they are,
+                except that one alone, of 32-bit floats, is sent as BF16 where the model takes that.
             version: this version, where the server lets callers choose; None: as the route says.
             context: for whom the prediction is made (a user, a session); equal contexts meet the same
             version.
@@ -77,12 +78,14 @@ class Client:
             CallFailed: see the other errors in `skysail.client`.
         """
         began_s = time.monotonic()
+        arrays, datatypes = self._arrays(name, inputs)
         try:
             message = codec.encode_request(
                 name,
-                self._arrays(name, inputs),
+                arrays,
                 model_version=version or "",
                 parameters={"skysail.context": context} if context is not None else None,
+                datatypes=datatypes,
             )
         except codec.CodecError as error:
             raise InvalidRequest(str(error)) from None
@@ -141,28 +144,39 @@ class Client:
     ) -> None:
         self.close()
 
-    def _arrays(self, name: str, inputs: Mapping[str, ArrayLike] | ArrayLike) -> dict[str, np.ndarray]:
+    def _arrays(
+        self, name: str, inputs: Mapping[str, ArrayLike] | ArrayLike
+    ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """The arrays by name, and which of them are sent as another datatype than their own."""
+        alone = not isinstance(inputs, Mapping)
         if not isinstance(inputs, Mapping):
             known = self._known(name)
             if len(known.inputs) != 1:
                 names = ", ".join(tensor.name for tensor in known.inputs) or "unknown to the server"
                 raise InvalidRequest(f"give the inputs of {name!r} by name; they are {names}")
             inputs = {known.inputs[0].name: inputs}
-        return {
-            tensor: value if isinstance(value, np.ndarray) else self._array(name, tensor, value)
-            for tensor, value in inputs.items()
-        }
-
-    def _array(self, name: str, tensor: str, value: ArrayLike) -> np.ndarray:
-        stated = next((one for one in self._known(name).inputs if one.name == tensor), None)
-        dtype = codec.DATATYPES.get(stated.datatype) if stated is not None else None
-        try:
-            return np.asarray(value, dtype=dtype)
-        except (TypeError, ValueError, OverflowError) as error:
-            wanted = f"{stated.datatype} " if stated is not None else ""
-            raise InvalidRequest(f"input {tensor!r} does not become a {wanted}array: {error}") from None
+        arrays: dict[str, np.ndarray] = {}
+        datatypes: dict[str, str] = {}
+        for tensor, value in inputs.items():
+            if isinstance(value, np.ndarray) and not alone:
+                arrays[tensor] = value
+                continue
+            stated = next((one.datatype for one in self._known(name).inputs if one.name == tensor), None)
+            arrays[tensor] = value if isinstance(value, np.ndarray) else _array(tensor, stated, value)
+            # NumPy has no such numbers: they are held as 32-bit floats.
+            if stated == "BF16" and arrays[tensor].dtype == np.float32:
+                datatypes[tensor] = stated
+        return arrays, datatypes
 
     def _known(self, name: str) -> ModelMetadata:
         with self._lock:
             known = self._metadata.get(name)
         return known or self.metadata(name)
+
+
+def _array(tensor: str, datatype: str | None, value: ArrayLike) -> np.ndarray:
+    try:
+        return np.asarray(value, dtype=codec.DATATYPES.get(datatype or ""))
+    except (TypeError, ValueError, OverflowError) as error:
+        wanted = f"{datatype} " if datatype else ""
+        raise InvalidRequest(f"input {tensor!r} does not become a {wanted}array: {error}") from None

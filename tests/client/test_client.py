@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from skysail.client import (
     CallFailed,
@@ -22,7 +25,7 @@ from skysail.client import (
 from skysail.client.errors import error_from_code
 from skysail.control.errors import GRPC_CODES
 from skysail.model_servers.container import Container
-from tests.model_servers.conftest import container
+from tests.model_servers.conftest import CODE, container, serving
 
 __all__ = ["container"]
 
@@ -31,6 +34,17 @@ def test_lists_become_arrays_of_the_stated_datatype(container: Container) -> Non
     with Client(container.address) as client:
         assert client.predict("told", {"x": [[1, 2]]}).value.tolist() == [3]
         assert client.predict("told", [[1, 2], [3, 4]]).value.tolist() == [3, 7]
+
+
+@pytest.mark.parametrize(
+    "inputs", [[[1.5, 2.0]], {"x": [[1.5, 2.0]]}, np.array([[1.5, 2.0]], np.float32)], ids=str
+)
+async def test_a_model_of_bf16_can_be_asked(tmp_path: Path, inputs: ArrayLike) -> None:
+    code = CODE.replace("x:FP32", "x:BF16")
+    async with serving(tmp_path, code) as running:
+        with Client(running.address) as client:
+            answer = await asyncio.to_thread(client.predict, "told", inputs)
+    assert answer.value.tolist() == [3.5]
 
 
 def test_value_is_the_first_output(container: Container) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -34,16 +35,25 @@ class Told:
 """
 
 
-@pytest.fixture
-async def container(tmp_path: Path) -> AsyncIterator[Container]:
-    """Serves `Told` as version 3 of `told`."""
-    path = tmp_path / "told.py"
-    path.write_text(CODE)
+@asynccontextmanager
+async def serving(folder: Path, code: str = CODE) -> AsyncIterator[Container]:
+    """Serves the class `Told` of this code as version 3 of `told`."""
+    path = folder / "told.py"
+    path.write_text(code)
     model = load_model(parse_source(f"{path}:Told"), Stated())
     options = ContainerOptions(
         model="told", version="3", digest="sha256:" + "0" * 64, replica_id="one", path=path, loader="python"
     )
     running = Container(model, options)
     await running.start()
-    yield running
-    await running.stop()
+    try:
+        yield running
+    finally:
+        await running.stop()
+
+
+@pytest.fixture
+async def container(tmp_path: Path) -> AsyncIterator[Container]:
+    """Serves `Told`."""
+    async with serving(tmp_path) as running:
+        yield running
