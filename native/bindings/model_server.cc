@@ -48,6 +48,18 @@ class InferTask {
   const std::shared_ptr<ModelTask> task_;
 };
 
+// The buffer of a task is its request: whoever views it keeps the task, which keeps the bytes.
+int ViewRequest(PyObject* self, Py_buffer* view, int flags) {
+  const Slice& message = py::handle(self).cast<InferTask&>().task().message();
+  return PyBuffer_FillInfo(view, self, const_cast<char*>(message.data()),
+                           static_cast<Py_ssize_t>(message.size()), 1, flags);
+}
+
+void ExportBuffer(PyHeapTypeObject* type) {
+  type->as_buffer.bf_getbuffer = &ViewRequest;
+  type->ht_type.tp_as_buffer = &type->as_buffer;
+}
+
 std::unique_ptr<InferTask> NextTask(ModelServer& server, const LoopsPtr& loops,
                                     std::optional<double> timeout_s) {
   std::shared_ptr<ModelTask> task;
@@ -88,17 +100,12 @@ std::shared_ptr<Server> NewServer(LoopsPtr loops, std::string model, std::string
 }  // namespace
 
 void BindModelServer(py::module_& module) {
-  py::class_<InferTask>(module, "InferTask", py::is_final(),
+  py::class_<InferTask>(module, "InferTask", py::is_final(), py::custom_type_setup(&ExportBuffer),
                         "One call that a model server owes an answer.")
       .def_property_readonly(
           "request",
           [](const py::object& self) {
-            // The view keeps the task, which keeps the bytes.
-            const Slice& message = self.cast<InferTask&>().task().message();
-            Py_buffer buffer{};
-            PyBuffer_FillInfo(&buffer, self.ptr(), const_cast<char*>(message.data()),
-                              static_cast<Py_ssize_t>(message.size()), 1, PyBUF_CONTIG_RO);
-            return py::reinterpret_steal<py::object>(PyMemoryView_FromBuffer(&buffer));
+            return py::reinterpret_steal<py::object>(PyMemoryView_FromObject(self.ptr()));
           },
           "The encoded ModelInferRequest; raw contents; checked against the signature.")
       .def_property_readonly("rows", [](InferTask& self) { return self.task().rows(); })

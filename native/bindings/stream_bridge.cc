@@ -30,7 +30,7 @@ class StreamBridge::Handler final : public net::StreamHandler {
       }
     }
     if (pause) b.stream_->PauseReading();
-    b.changed_.notify_one();
+    b.changed_.notify_all();  // one thread may wait for a message and another for room to send
   }
   void OnHalfClose() override {
     {
