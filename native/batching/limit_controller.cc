@@ -19,6 +19,11 @@ LimitController::LimitController(LimitOptions options)
 
 int64_t LimitController::limit() const { return static_cast<int64_t>(limit_); }
 
+void LimitController::SetMaxRows(int64_t max_rows) {
+  options_.max_rows = max_rows;
+  limit_ = std::min(limit_, static_cast<double>(max_rows));
+}
+
 void LimitController::Observe(int64_t rows, TimeNs latency, TimeNs objective, bool full) {
   if (rows < 1) return;
   line_.Observe(rows, latency);

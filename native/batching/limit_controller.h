@@ -33,6 +33,8 @@ class LimitController {
   // as large as the limit then in force allowed (more rows were waiting, or it met the limit).
   void Observe(int64_t rows, TimeNs latency, TimeNs objective, bool full);
   int64_t limit() const;  // in [1, max_rows]
+  // Another bound (>= 1); what was learned stays.
+  void SetMaxRows(int64_t max_rows);
 
   // What was learned about the latency of a batch of `rows` rows (robust running estimate); 0 while
   // nothing is known.
@@ -42,7 +44,7 @@ class LimitController {
   void Grow(double rows, bool with_room);
   void Cut(TimeNs latency, TimeNs objective);
 
-  const LimitOptions options_;
+  LimitOptions options_;
   double limit_;
   double smallest_miss_;  // rows of a full batch that missed; infinity when none is remembered
   LatencyLine line_;

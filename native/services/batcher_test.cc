@@ -442,6 +442,28 @@ TEST_F(BatcherTest, AnotherDigestForgetsWhatWasCached) {
   EXPECT_EQ(fresh.answer().cache, CacheOutcome::kMiss);
 }
 
+TEST_F(BatcherTest, ALargerMostOfRowsHoldsForReplicasThatAreKnown) {
+  Gate gate;
+  TestReplica replica([&gate](ModelTask& task) {
+    gate.Pass();
+    TestReplica::Sum(task);
+  });
+  ServedVersion version = Sum({replica.address()});
+  version.max_batch_rows = 1;
+  Publish(version);
+  std::vector<Asked> asked;
+  for (int i = 0; i < 2; ++i) asked.push_back(Ask({1, 2}));
+  ASSERT_TRUE(hand_.Until([&] { return Count("batching", "in_flight") == 2; }));
+  version.max_batch_rows = 64;
+  Publish(version);
+  for (int i = 0; i < 30; ++i) asked.push_back(Ask({1, 2}));
+  gate.Open();
+  ASSERT_TRUE(AllDone(asked));
+  const std::vector<int64_t> rows = replica.batch_rows();
+  EXPECT_EQ((std::vector<int64_t>{rows[0], rows[1]}), (std::vector<int64_t>{1, 1}));
+  EXPECT_GT(*std::max_element(rows.begin(), rows.end()), 1);
+}
+
 TEST_F(BatcherTest, AnotherQuotaOfTheCacheHoldsAtOnce) {
   TestReplica replica;
   ServedVersion version = Sum({replica.address()}, true);

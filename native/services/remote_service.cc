@@ -146,7 +146,9 @@ class RemoteService::Call final : public net::ClientStreamHandler,
     response.unprocessed =
         result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
     response.retry_after = ReadRetryAfter(result.trailers);
-    Ended(std::move(response));
+    const bool lost =
+        response.status.kind() == ErrorKind::kUnavailable && result.trailers.empty();
+    Ended(std::move(response), lost);
   }
 
   void OnHopAnswer(InferResponse response, bool lost) override {

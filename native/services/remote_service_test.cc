@@ -307,6 +307,36 @@ TEST_P(RemoteServiceTest, AnAbsentSocketIsToldAsUnavailable) {
   }
 }
 
+TEST_P(RemoteServiceTest, CallsUnderWayEndWithTheEndpointThatWasLeftOut) {
+  std::vector<InferCall> held;
+  Instance old([&held](InferCall call) { held.push_back(std::move(call)); });
+  Instance next(&AnswerThree);
+  for (const bool lost : {false, true}) {
+    Publish({old.address()});
+    const int before = old.calls();
+    Asked answered = Ask(), cancelled = Ask();
+    Asked late = Ask(SystemClock::Get().Now() + 50 * kMillisecond);
+    ASSERT_TRUE(hand_.Until([&] { return old.calls() == before + 3; }));
+    Publish({next.address()});
+    Asked other = Ask();
+    ASSERT_TRUE(Done(other));
+    EXPECT_EQ(other.answer().status.ToString(), "Ok");
+    cancelled.Cancel();
+    EXPECT_TRUE(cancelled.done());
+    ASSERT_TRUE(Done(late));
+    EXPECT_EQ(late.kind(), ErrorKind::kDeadlineExceeded);
+    if (lost) {
+      old.Stop();
+    } else {
+      old.Run([&held] { AnswerThree(std::move(held.front())); });
+    }
+    ASSERT_TRUE(Done(answered));
+    EXPECT_EQ(answered.answer().status.ToString(), "Ok") << "asked of the next one when lost";
+    hand_.For(5 * kMillisecond);  // what is left of the endpoint goes
+    old.Run([&held] { held.clear(); });
+  }
+}
+
 // One answer may end the wait for another, as when a stream that was held up hears of its cancel.
 TEST_P(RemoteServiceTest, ALostCallsAnswerMayCancelAnotherThatWasLostWithIt) {
   std::vector<InferCall> held;

@@ -51,6 +51,7 @@ class Replica final : public BatchOwner {
   size_t in_flight() const { return in_flight_.size(); }
   bool idle() const { return in_flight_.empty(); }
   const batching::LimitController& controller() const { return controller_; }
+  void SetMaxRows(int64_t max_rows) { controller_.SetMaxRows(max_rows); }
 
   // When a less than full batch behind the one in flight should be sent at last. Requires one batch
   // in flight.

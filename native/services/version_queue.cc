@@ -63,6 +63,11 @@ void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, Cache
   place_ = std::move(place);
   configured_ = true;
   stackable_ = IsStackable(*version_);
+  batching::LimitOptions limits;
+  limits.max_rows = version_->max_batch_rows;
+  if (stackable_ && version_->signature->max_rows > 0) {
+    limits.max_rows = std::min(limits.max_rows, version_->signature->max_rows);
+  }
   std::vector<std::unique_ptr<Replica>> kept;
   for (const Endpoint& endpoint : version_->replicas) {
     const auto known =
@@ -71,16 +76,12 @@ void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, Cache
                  replica->endpoint().address == endpoint.address;
         });
     if (known != replicas_.end()) {
+      (*known)->SetMaxRows(limits.max_rows);
       kept.push_back(std::move(*known));
       continue;
     }
     Result<net::Address> address = net::Address::Parse(endpoint.address);
     if (!address.ok()) continue;  // refused by Batcher::Publish
-    batching::LimitOptions limits;
-    limits.max_rows = version_->max_batch_rows;
-    if (stackable_ && version_->signature->max_rows > 0) {
-      limits.max_rows = std::min(limits.max_rows, version_->signature->max_rows);
-    }
     kept.push_back(std::make_unique<Replica>(*this, home_, endpoint, std::move(address.value()),
                                              limits, clock_));
   }
