@@ -104,7 +104,13 @@ void Replica::Send(std::unique_ptr<Batch> batch, Bytes request) {
   sent.Send(*channel_, std::move(request), now);
 }
 
-TimeNs Replica::Learn(const Batch& batch, TimeNs objective, bool late) {
+bool Replica::WorthGathering(int64_t waiting, int64_t limit, TimeNs objective) const {
+  const batching::Gathering::Scene scene{controller_.Estimate(1), objective, waiting, limit};
+  return gathering_.Target(in_flight_.front()->rows(), scene) > waiting;
+}
+
+TimeNs Replica::Learn(const Batch& batch, TimeNs objective, bool late, int64_t waiting,
+                      int64_t limit) {
   // What was staged ran from the end of the one before.
   const TimeNs began = std::max(batch.sent(), last_ended_);
   const TimeNs now = clock_.Now();
@@ -119,6 +125,7 @@ TimeNs Replica::Learn(const Batch& batch, TimeNs objective, bool late) {
     }
   }
   controller_.Observe(batch.rows(), took, objective, batch.full());
+  gathering_.OnAnswered(batch.rows(), now, {controller_.Estimate(1), objective, waiting, limit});
   return took;
 }
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "batching/gathering.h"
 #include "batching/limit_controller.h"
 #include "net/client_channel.h"
 #include "net/event_loop.h"
@@ -59,12 +60,21 @@ class Replica final : public BatchOwner {
   // When the last batch in flight is expected to end; now when idle.
   TimeNs FreeAt(TimeNs now) const;
 
+  // Rows were put into the queue that this replica serves.
+  void OnArrival(int64_t rows, TimeNs now) { gathering_.OnArrival(rows, now); }
+  // Whether it should stay free a moment longer, `waiting` rows being there, and until when at most.
+  bool Holding(int64_t waiting, TimeNs now) const { return gathering_.Hold(waiting, now); }
+  TimeNs hold_until() const { return gathering_.until(); }
+  // Whether those whom the batch in flight will answer are worth waiting for before another batch is
+  // sent. Requires a batch in flight.
+  bool WorthGathering(int64_t waiting, int64_t limit, TimeNs objective) const;
+
   // Requires ready() and at most one batch in flight.
   void Send(std::unique_ptr<Batch> batch, Bytes request);
   // Learns from the batch that has just ended, and returns what the model took for it. `late`: given
   // up rather than answered, which says something only when its time was over. `objective` is what a
-  // batch may take.
-  TimeNs Learn(const Batch& batch, TimeNs objective, bool late);
+  // batch may take; `waiting` rows wait now, of which `limit` fit a batch.
+  TimeNs Learn(const Batch& batch, TimeNs objective, bool late, int64_t waiting, int64_t limit);
   // Out of rotation until it has answered this.
   void Suspect(Bytes request);
 
@@ -80,6 +90,7 @@ class Replica final : public BatchOwner {
   const Endpoint endpoint_;
   const Clock& clock_;
   batching::LimitController controller_;
+  batching::Gathering gathering_;
   std::vector<std::unique_ptr<Batch>> in_flight_;  // running, staged
   TimeNs running_since_ = 0;  // since when the first of them has the replica to itself
   TimeNs last_ended_ = 0;

@@ -115,6 +115,7 @@ void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
   }
   if (!key.empty() && Join(&call, key, key_hash, now)) return;
   std::unique_ptr<Work> work = NewWork(std::move(call), now, std::move(key), key_hash);
+  for (const auto& replica : replicas_) replica->OnArrival(work->rows, now);
   const TimeNs wait = WaitAhead(*work, now);
   if (wait > 0 && now + wait > work->deadline) {
     stats_->refused.Add();
@@ -255,8 +256,9 @@ void VersionQueue::Pump() {
   }
 }
 
-// Free replicas take turns; else the first one whose staged batch should be sealed now. `wake_at`
-// becomes the earliest instant at which asking again may give another answer.
+// Free replicas take turns, but for one that gathers returning callers; else the first one whose
+// staged batch should be sealed now, unless the callers of the running one are worth waiting for.
+// `wake_at` becomes the earliest instant at which asking again may give another answer.
 Replica* VersionQueue::NextReplica(TimeNs now, TimeNs* wake_at) {
   *wake_at = kNever;
   const size_t count = replicas_.size();
@@ -266,19 +268,30 @@ Replica* VersionQueue::NextReplica(TimeNs now, TimeNs* wake_at) {
     Replica& replica = *replicas_[at];
     if (!replica.ready()) continue;
     if (replica.idle()) {
+      if (replica.Holding(queue_.rows(), now) && InTimeAt(replica.hold_until(), replica)) {
+        *wake_at = std::min(*wake_at, replica.hold_until());
+        continue;
+      }
       next_replica_ = at + 1;
       return &replica;
     }
     if (replica.in_flight() > 1 || stage != nullptr) continue;
     const int64_t limit = LimitOf(replica);
     const TimeNs seal_at = replica.SealAt();
-    if (seal_at <= now || (queue_.rows() >= limit && queue_.NextBatchRows(limit) >= limit)) {
+    if (queue_.rows() >= limit && queue_.NextBatchRows(limit) >= limit) {
       stage = &replica;
-    } else {
+    } else if (seal_at > now) {
       *wake_at = std::min(*wake_at, seal_at);
+    } else if (!replica.WorthGathering(queue_.rows(), limit, BatchObjective())) {
+      stage = &replica;
     }
   }
   return stage;
+}
+
+// Whether those who wait can still be served in time when the replica begins at `start`.
+bool VersionQueue::InTimeAt(TimeNs start, const Replica& replica) const {
+  return start + replica.controller().Estimate(LimitOf(replica)) < queue_.NextDeadline();
 }
 
 void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
@@ -381,7 +394,8 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
   const bool late = kind == ErrorKind::kDeadlineExceeded || kind == ErrorKind::kCancelled;
   for (const auto& work : batch->members()) work->batch = nullptr;
   if (kind == ErrorKind::kOk || (late && !lost && !refused)) {
-    const TimeNs took = replica.Learn(*batch, BatchObjective(), late);
+    const TimeNs took =
+        replica.Learn(*batch, BatchObjective(), late, queue_.rows(), LimitOf(replica));
     if (!late) stats_->model_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(took, 0)));
     if (late && !closing_ && took > BatchObjective()) {
       replica.Suspect(oip::ModelRequest(batch->members()[0]->request->message,

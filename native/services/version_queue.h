@@ -1,7 +1,8 @@
 // The calls that wait for one model version, and the replicas that serve them.
 //
-// Earliest deadline first; a free replica pulls what waits (work-conserving). Requests that arrive in
-// one turn of the loop are dispatched at its end, so that they meet in one batch at no cost in time.
+// Earliest deadline first; a free replica pulls what waits, at once but where waiting a moment for
+// returning callers was seen to pay (batching/gathering.h). Requests that arrive in one turn of the
+// loop are dispatched at its end, so that they meet in one batch at no cost in time.
 // What is expired is dropped before dispatch; what cannot be in time is refused at once. A batch whose
 // replica was lost is run again elsewhere, each member alone, once; work that certainly did not run is
 // put back. Equal queries in flight run once.
@@ -69,6 +70,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
                    int64_t (VersionQueue::*rows_of)(const Replica&) const) const;
   void Pump();
   Replica* NextReplica(TimeNs now, TimeNs* wake_at);
+  bool InTimeAt(TimeNs start, const Replica& replica) const;
   void Dispatch(Replica& replica, TimeNs now);
   void ExpireDue();
   void Expire(std::unique_ptr<Work> work, TimeNs now);
