@@ -36,7 +36,7 @@ def up(
     cache_mib: Annotated[
         int,
         typer.Option(min=0, max=1 << 20, help="What the prediction cache may hold, in MiB; 0 keeps nothing."),
-    ] = 32,
+    ] = 24,
     as_json: JsonOption = False,
 ) -> None:
     """Start everything: etcd, the services, and the replicas of what is deployed."""

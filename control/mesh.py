@@ -43,7 +43,7 @@ class MeshOptions:
     etcd_peer: str = ""
     fused: bool = False
     threads: int = 1
-    cache_mib: int = 32
+    cache_mib: int = 24
 
     def encode(self) -> dict[str, Any]:
         """For the record in `run/`."""

@@ -41,7 +41,7 @@ class ServiceOptions:
     #: How long calls that are under way may take to finish when told to stop.
     drain_timeout_s: float = 10.0
     #: A batcher's prediction cache. More remembers more answers.
-    cache_mib: int = 32
+    cache_mib: int = 24
     #: The largest message taken, over gRPC and HTTP.
     max_message_mib: int = 64
     #: How long the others believe in this process after it has vanished without a word.

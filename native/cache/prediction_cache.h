@@ -31,7 +31,7 @@ inline constexpr int kSpaceSlotBits = 20;
 inline constexpr Space SpaceSlot(Space space) { return space & ((1u << kSpaceSlotBits) - 1); }
 
 struct CacheOptions {
-  size_t capacity_bytes = size_t{32} << 20;  // keys + values + bookkeeping; 0 keeps nothing
+  size_t capacity_bytes = size_t{24} << 20;  // keys + values + bookkeeping; 0 keeps nothing
   // Most shards; rounded down to a power of two, and to one per MiB of capacity, so that a small
   // cache evicts in exact order.
   int shards = 16;
