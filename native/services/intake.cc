@@ -12,13 +12,9 @@ namespace {
 
 using oip::ParameterView;
 
-bool IsReserved(const ParameterView& parameter) {
-  return parameter.name.substr(0, oip::kReservedPrefix.size()) == oip::kReservedPrefix;
-}
-
 bool HasForbiddenParameter(const oip::RequestView& view) {
   for (const ParameterView& parameter : view.parameters) {
-    if (IsReserved(parameter) && parameter.name != kContextParameter) return true;
+    if (oip::IsReserved(parameter.name) && parameter.name != kContextParameter) return true;
   }
   return false;
 }
@@ -54,7 +50,7 @@ Status ReadText(const ParameterView& parameter, std::string_view* value) {
 
 Status ReadReserved(InferRequest* request) {
   for (const ParameterView& parameter : request->view.parameters) {
-    if (!IsReserved(parameter)) continue;
+    if (!oip::IsReserved(parameter.name)) continue;
     Status status;
     if (parameter.name == kContextParameter) {
       status = ReadText(parameter, &request->context);
