@@ -1,4 +1,4 @@
-# make demo | test | bench | lint | proto | clean, and for development: setup native cpptest wheel.
+# make demo | test | bench | lint | proto | clean, and for development: setup native cpptest soak wheel.
 # Every verb does the set-up it needs by itself; set-up that is done costs well under a second.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -10,7 +10,7 @@ B ?=
 STRICT ?=
 DIST ?= dist
 
-.PHONY: help setup demo test bench lint format proto native cpptest wheel clean
+.PHONY: help setup demo test soak bench lint format proto native cpptest wheel clean
 
 help:  ## Show the verbs.
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -46,6 +46,9 @@ native: setup  ## Rebuild the compiled parts in place.
 
 cpptest: setup  ## Run the C++ tests alone, in every flavour.
 	@$(PYTHON_BIN) -m pytest tests/native/test_cpp.py $(T)
+
+soak: setup  ## A million calls of every kind: memory, threads and descriptors must stay as they were.
+	@SKYSAIL_SOAK=1 $(PYTHON_BIN) -m pytest tests/native/test_cpp.py -k "native and steady"
 
 wheel: setup  ## Build a wheel into dist/ (DIST= names another folder).
 	@rm -rf build/lib* build/bdist*

@@ -8,7 +8,9 @@
 namespace skysail::net {
 namespace {
 
-// A message up to this size gets its whole block at once; a larger one grows by doubling.
+// A message gets a block of this size at once, or of its own when that is at most twice as large. A
+// larger one grows by doubling, and is given all that it declares when half of that is reached, so that
+// the last step is never one for the few bytes beside a tensor.
 constexpr size_t kTrustedBytes = 256 << 10;
 
 }  // namespace
@@ -59,7 +61,8 @@ void MessageDecoder::TakeBody(std::string_view* input) {
 }
 
 void MessageDecoder::Reserve(size_t bytes) {
-  capacity_ = std::min(length_, std::max({bytes, capacity_ * 2, kTrustedBytes}));
+  const size_t wanted = std::max({bytes, capacity_ * 2, kTrustedBytes});
+  capacity_ = wanted < length_ / 2 ? wanted : length_;
   Block* larger = Block::New(capacity_);
   if (received_ > 0) std::memcpy(larger->data(), block_->data(), received_);
   block_ = larger;

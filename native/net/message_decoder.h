@@ -1,7 +1,7 @@
 // Cuts a byte sequence into gRPC messages: a flag byte, a 4-byte big-endian length, the message.
 //
 // Each message comes out as one contiguous Slice with a Block of its own. Memory follows the bytes
-// that arrived, not the length that a peer declares. Not thread-safe.
+// that arrived, four times at most, not the length that a peer declares. Not thread-safe.
 #ifndef SKYSAIL_NET_MESSAGE_DECODER_H_
 #define SKYSAIL_NET_MESSAGE_DECODER_H_
 
