@@ -340,6 +340,7 @@ TEST_F(BatcherTest, AReplicaThatComesBackIsUsedAgain) {
   EXPECT_EQ(after.kind(), ErrorKind::kOk);
 }
 
+// D9: a queue that was emptied by expiry leaves the replica idle.
 TEST_F(BatcherTest, ExpiredWorkNeverReachesTheModelAndTheNextIsServed) {
   Gate gate;
   TestReplica replica([&gate](ModelTask& task) {
@@ -403,6 +404,7 @@ TEST_F(BatcherTest, RefusesWhatCannotBeInTime) {
   ASSERT_TRUE(AllDone(asked));
 }
 
+// D16: refusals while the server has yet to learn how fast the model is.
 TEST_F(BatcherTest, TheFirstHundredRequestsOfAFreshServerAreAnswered) {
   TestReplica replica(TestReplica::Slow(5 * kMillisecond));
   Publish(Sum({replica.address()}));

@@ -79,6 +79,7 @@ TEST_F(FrontendTest, TheObjectiveIsTheDeadlineUnlessTheCallersIsSooner) {
   next_->AnswerSums(1, {3});
 }
 
+// D20: default outputs cannot be told from failures.
 TEST_F(FrontendTest, AFailureBehindIsAnsweredWithTheDefaultAndItsReason) {
   Publish(WithDefault(SumApplication()));
   Asked asked = Ask(SumRequest("shop", {1, 2, 3, 4, 5, 6}));

@@ -26,10 +26,11 @@ class TestReplica {
   // `model` runs on the replica's own thread, one task at a time; it must answer each. Where an address
   // is given the replica takes the place of one that listened there before.
   explicit TestReplica(Model model = &Sum, const std::string& address = "127.0.0.1:0",
-                       oip::Signature signature = SumSignature())
+                       oip::Signature signature = SumSignature(),
+                       const std::string& version = "1")
       : loops_(1),
         server_(std::make_shared<ModelServer>(
-            ModelServerOptions{"sum", "1", std::move(signature)})),
+            ModelServerOptions{"sum", version, std::move(signature)})),
         endpoint_(server_) {
     net::ServerOptions options;
     options.drain_timeout = 0;  // ends as a crash does: nothing in flight is answered

@@ -17,8 +17,9 @@ namespace skysail::steady {
 class Caller {
  public:
   Caller(services::testing::HandLoop& hand, const std::string& address)
-      : hand_(hand), channel_(std::make_unique<net::ClientChannel>(
-                         hand.loop(), net::Address::Parse(address).value(), net::ChannelOptions{})) {}
+      : hand_(hand),
+        channel_(std::make_unique<net::ClientChannel>(
+            hand.loop(), net::Address::Parse(address).value(), net::ChannelOptions{})) {}
 
   // The answer to one call; empty after a failure.
   Slice Ask(const Slice& request) {

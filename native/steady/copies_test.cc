@@ -1,5 +1,5 @@
-// What a call allocates on its way: for a large tensor the blocks that hold it, one by one (the copies
-// that docs/architecture.md states); for a small one the number of allocations, bounded for each service.
+// What a call allocates on its way: for a large tensor the blocks that hold it, one by one (the
+// copies that docs/architecture.md states); for a small one how often, bounded for each service.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -218,9 +218,11 @@ class SmallCallTest : public CopiesTest {
     for (int i = 0; i < kWarm + kMeasured; ++i) {
       if (i == kWarm) spent = 0;
       bool done = false;
-      auto request = services::ReadRequest(SmallRequest(distinct ? static_cast<float>(i) : 1), false);
+      const Slice message = SmallRequest(distinct ? static_cast<float>(i) : 1);
+      auto request = services::ReadRequest(message, false);
       InferCall call(std::move(request.value()), SystemClock::Get().Now() + 10 * kSecond,
-                     std::make_shared<CallScope>(hand_.loop()), std::make_unique<Mark>(done, failed));
+                     std::make_shared<CallScope>(hand_.loop()),
+                     std::make_unique<Mark>(done, failed));
       const uint64_t before = ThreadAllocations();
       service.Infer(std::move(call));
       if (answer) answer();

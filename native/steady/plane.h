@@ -36,7 +36,8 @@ class Process {
     options.drain_timeout = 0;
     server_ = std::make_unique<net::GrpcServer>(loops_, options);
     endpoint_->AttachTo(*server_);
-    address_ = server_->Listen(net::Address::Parse("127.0.0.1:0").value(), inner).value().ToString();
+    const net::Address any = net::Address::Parse("127.0.0.1:0").value();
+    address_ = server_->Listen(any, inner).value().ToString();
     loops_.Start();
     server_->Start();
   }

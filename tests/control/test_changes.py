@@ -57,6 +57,7 @@ async def test_the_first_deploy_is_callable_at_once(store: MemoryStore) -> None:
 
 
 async def test_a_second_version_warms_up_without_traffic(store: MemoryStore) -> None:
+    """D20: a new version takes traffic before it is warm."""
     await changes.deploy(store, version())
     await changes.deploy(store, version("2", content="2"), replicas=3)
     seen = await snapshot(store)

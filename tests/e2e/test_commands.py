@@ -187,6 +187,7 @@ def test_model_that_does_not_load_leaves_the_old_version_serving(
 
 
 def test_new_version_takes_over_without_a_failed_or_a_stale_call(either: Mesh, tmp_path: Path) -> None:
+    """D3: a new version leaves old answers in the cache."""
     either.ok("deploy", "turn", constant(tmp_path, "1"))
     with Client(either.grpc) as client:
         assert client.predict("turn", [[7]]).value.tolist() == [1.0]
@@ -230,6 +231,7 @@ def test_scale_starts_and_stops_replicas(either: Mesh, tmp_path: Path) -> None:
 
 
 def test_default_output_stands_in_when_no_replica_is_left(either: Mesh, tmp_path: Path) -> None:
+    """D20: a default output cannot be told from a prediction, nor why it stands in."""
     either.ok("deploy", "fallback", constant(tmp_path, "5"), "--default", "9.5", "--slo-ms", "500")
     either.ok("scale", "fallback", "0")
     answer = either.json("predict", "fallback", "[[1]]")

@@ -111,6 +111,7 @@ def bench() -> Iterator[Bench]:
 
 
 def test_d1_same_bytes_of_another_shape_type_output_or_parameter_share_no_answer(bench: Bench) -> None:
+    """D1: the cache's key hashes the bytes, not shape, datatype, requested outputs or parameters."""
     variants: list[dict[str, Any]] = [
         {},
         {"shape": (2, 2)},
@@ -135,6 +136,7 @@ def test_d1_same_bytes_of_another_shape_type_output_or_parameter_share_no_answer
 
 
 def test_d4_two_models_give_two_answers_to_one_input(bench: Bench) -> None:
+    """D4: the cache's key omits the model."""
     for _ in range(2):
         assert "'m'" in seen(bench.ask(model="m"))[0]
         assert "'n'" in seen(bench.ask(model="n"))[0]
@@ -142,6 +144,7 @@ def test_d4_two_models_give_two_answers_to_one_input(bench: Bench) -> None:
 
 
 def test_d5_ids_contexts_and_trace_headers_do_not_change_the_hit_rate(bench: Bench) -> None:
+    """D5: the cache's key includes request ids and headers."""
     for i in range(20):
         response = bench.ask(
             id=f"call-{i}",
@@ -158,6 +161,7 @@ def test_d5_ids_contexts_and_trace_headers_do_not_change_the_hit_rate(bench: Ben
 
 
 def test_a_version_left_out_and_published_again_does_not_answer_from_before(bench: Bench) -> None:
+    """D3: what is loaded anew leaves old answers in the cache."""
     bench.ask()
     bench.publish("n", revision=2)
     bench.publish("m", "n", revision=3)

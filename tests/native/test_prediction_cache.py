@@ -100,7 +100,9 @@ class CollidingCacheMachine(CacheMachine):
     hash_bits = 8
 
 
+# D6: entries leave first in, first out, not least recently used first.
 TestD6LruOrder = CacheMachine.TestCase
+# D2: a hash stands for the key, so two inputs may share an answer.
 TestD2CollidingHashes = CollidingCacheMachine.TestCase
 TestD6LruOrder.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestD2CollidingHashes.settings = TestD6LruOrder.settings

@@ -106,6 +106,8 @@ def test_bad_requests_are_told_precisely_and_the_next_is_served(start: Start, sh
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_model_that_raises_answers_with_its_text_and_serves_on(start: Start, shape: str) -> None:
+    """D11: an exception in user code ends the container's loop, and no error reaches the callers."""
+
     def moody(x: NDArray[np.float32]) -> NDArray[np.float32]:
         if x[0, 0] < 0:
             raise ValueError("no negative numbers")
