@@ -48,7 +48,7 @@ cpptest: setup  ## Run the C++ tests alone, in every flavour.
 	@$(PYTHON_BIN) -m pytest tests/native/test_cpp.py $(T)
 
 soak: setup  ## A million calls of every kind: memory, threads and descriptors must stay as they were.
-	@SKYSAIL_SOAK=1 $(PYTHON_BIN) -m pytest tests/native/test_cpp.py -k "native and steady"
+	@SKYSAIL_SOAK=1 $(PYTHON_BIN) -m pytest tests/native/test_cpp.py tests/e2e/test_steady.py -k "native-steady or as_it_was"
 
 wheel: setup  ## Build a wheel into dist/ (DIST= names another folder).
 	@rm -rf build/lib* build/bdist*

@@ -153,6 +153,7 @@ TEST_F(DefectsTest, D7WhoeverLeavesABatchTheOthersAreAnswered) {
   for (const bool running : {true, false}) {
     for (unsigned leavers = 0; leavers < 16; ++leavers) {
       gate_.Close();
+      const size_t batches = replica.batch_rows().size();
       std::vector<Asked> before;
       if (!running) {  // one batch computes and one is staged: the four wait in the queue
         for (int i = 0; i < 2; ++i) {
@@ -179,6 +180,9 @@ TEST_F(DefectsTest, D7WhoeverLeavesABatchTheOthersAreAnswered) {
         }
       }
       ASSERT_TRUE(hand_.Until([&] { return gate_.waiting() == 0; }));
+      if (running) {
+        EXPECT_EQ(replica.batch_rows().size(), batches + 1) << "nobody's work is done twice";
+      }
     }
   }
 }

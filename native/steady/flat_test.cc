@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "steady/caller.h"
 #include "steady/heap.h"
@@ -64,9 +65,9 @@ struct Held {
   }
 };
 
-Slice Distinct(uint64_t n) {
+Slice Distinct(uint64_t n, std::string_view name = "shop") {
   return Slice::Copy(services::testing::SumRequest(
-      "shop", {static_cast<float>(n & 0xffff), static_cast<float>(n >> 16)}));
+      name, {static_cast<float>(n & 0xffff), static_cast<float>(n >> 16)}));
 }
 
 TEST(FlatTest, MemoryThreadsAndDescriptorsAreTheSameAfterAMillionCalls) {
@@ -88,10 +89,11 @@ TEST(FlatTest, AMeshIsAsFlat) {
   Plane plane(options);
   HandLoop hand;
   Caller caller(hand, plane.address());
+  const auto distinct = [](uint64_t n) { return Distinct(n); };
   const uint64_t count = Calls(kSoak ? kMillion : kMillion / 10);
-  ASSERT_EQ(caller.Many(count / 10, 64, &Distinct), count / 10);
+  ASSERT_EQ(caller.Many(count / 10, 64, distinct), count / 10);
   const Held before;
-  EXPECT_EQ(caller.Many(count, 64, &Distinct), count);
+  EXPECT_EQ(caller.Many(count, 64, distinct), count);
   before.ExpectFlat();
 }
 
@@ -150,22 +152,23 @@ TEST(FlatTest, NothingIsKeptOfDistinctQueriesThatAllMissTheirDeadline) {
   version.replicas = {{"replica", replica.address()}};
   ASSERT_TRUE(batcher->Publish({version}, 1).ok());
   services::Application application;
-  application.name = "shop";
+  application.name = "sum";
   application.models = {"sum"};
   auto selector = std::make_shared<services::Selector>(hand.loops(), batcher);
   ASSERT_TRUE(selector->Publish({application}, {{"sum", {{"1", 1.0}}, ""}}, 1).ok());
   services::Frontend frontend(hand.loops(), selector);
   ASSERT_TRUE(frontend.Publish({application}, 1).ok());
 
+  // Behind a frontend, which ends a call that is late, and without one.
   Ends ends;
   uint64_t asked = 0;
-  const auto miss = [&](uint64_t count) {
+  const auto miss = [&](services::InferService& service, uint64_t count) {
     constexpr uint64_t kAtOnce = 10'000;
     for (const uint64_t end = asked + count; asked < end;) {
       const TimeNs deadline = SystemClock::Get().Now() + 2 * kMillisecond;
       for (uint64_t i = 0; i < kAtOnce && asked < end; ++i, ++asked) {
-        auto request = services::ReadRequest(Distinct(asked), false);
-        frontend.Infer(InferCall(std::move(request.value()), deadline,
+        auto request = services::ReadRequest(Distinct(asked, "sum"), false);
+        service.Infer(InferCall(std::move(request.value()), deadline,
                                  std::make_shared<CallScope>(hand.loop()),
                                  std::make_unique<Count>(ends)));
       }
@@ -173,15 +176,16 @@ TEST(FlatTest, NothingIsKeptOfDistinctQueriesThatAllMissTheirDeadline) {
     }
   };
   const uint64_t count = Calls(kMillion);
-  miss(count / 20);
+  services::InferService* const services[] = {&frontend, batcher.get()};
+  for (services::InferService* service : services) miss(*service, count / 20);
   const Held before;
-  miss(count);
+  for (services::InferService* service : services) miss(*service, count);
   before.ExpectFlat();
   EXPECT_EQ(ends.late, asked);
   EXPECT_EQ(ends.other, 0u);
   gate.Open();
   const auto next = services::testing::Asked::Ask(
-      frontend, hand.loop(), services::testing::SumRequest("shop", {3, 4}));
+      frontend, hand.loop(), services::testing::SumRequest("sum", {3, 4}));
   ASSERT_TRUE(hand.Until([&next] { return next.done(); }));
   EXPECT_EQ(next.floats(), (std::vector<float>{7}));
 }
