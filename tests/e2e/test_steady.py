@@ -33,7 +33,7 @@ class Sum:
 """
 CALLS = 1_000_000 if "SKYSAIL_SOAK" in os.environ else 60_000
 CONNECTIONS = 1000
-# What is resident moves with the arenas of malloc, one a thread, and those of Python: by 256 KiB at most after
+# What is resident moves with the arenas of malloc, one a thread, and those of Python: by 256 KiB at most in
 # a million calls of each kind. This finds a leak of 70 bytes a call with 60,000 calls, of 4 with a million.
 MOST_GROWTH_BYTES = 4 << 20
 
