@@ -173,6 +173,26 @@ TEST_F(CopiesTest, ReadingARawRequestCopiesNothing) {
   EXPECT_EQ(Steps(), std::vector<size_t>{});
 }
 
+// The raw form of a tensor, the message around it (with room for twice what came), its block. A message with what its caller may not set is written
+// anew without that: into a string, and from there into a block.
+TEST_F(CopiesTest, TypedContentsAndForbiddenParametersCostAMessageWrittenAnew) {
+  const std::string raw(4 * kRowBytes, 'a');
+  const Slice typed = Slice::Copy(
+      oip::testing::Text(1, "shop") +
+      oip::testing::TensorField({"x", "FP32", {4, kColumns}, ""},
+                                oip::testing::Text(5, oip::testing::Text(6, raw))));
+  ForgetLargeBlocks();
+  ASSERT_TRUE(services::ReadRequest(typed, false).ok());
+  EXPECT_EQ(Steps(), (std::vector<size_t>{kMiB, kMiB, 2 * kMiB}));
+
+  const Slice forbidden = Slice::Copy(
+      oip::testing::Request("shop", "", {{"x", "FP32", {4, kColumns}, raw}},
+                            oip::testing::TextParameter("skysail.application", "other")));
+  ForgetLargeBlocks();
+  ASSERT_TRUE(services::ReadRequest(forbidden, false).ok());
+  EXPECT_EQ(Steps(), (std::vector<size_t>{kMiB, kMiB}));
+}
+
 // --- small calls --------------------------------------------------------------------------------
 
 // Answers at once with a payload that is there already.
