@@ -173,8 +173,9 @@ TEST_F(CopiesTest, ReadingARawRequestCopiesNothing) {
   EXPECT_EQ(Steps(), std::vector<size_t>{});
 }
 
-// The raw form of a tensor, the message around it (with room for twice what came), its block. A message with what its caller may not set is written
-// anew without that: into a string, and from there into a block.
+// The raw form of a tensor, the message around it (with room for twice what came), its block. A
+// message with what its caller may not set is written anew without that: into a string, and from
+// there into a block.
 TEST_F(CopiesTest, TypedContentsAndForbiddenParametersCostAMessageWrittenAnew) {
   const std::string raw(4 * kRowBytes, 'a');
   const Slice typed = Slice::Copy(
