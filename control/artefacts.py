@@ -101,7 +101,8 @@ def files_at(uri: str) -> Files:
         NotFound: there is nothing.
     """
     place = Path(unquote(urlsplit(uri).path))
-    model = next(iter(sorted((place / "model").glob("*"))), None)
+    # A folder there is the interpreter's cache of a model's code, written when a replica imported it.
+    model = next((path for path in sorted((place / "model").glob("*")) if path.is_file()), None)
     if model is None:
         raise NotFound(f"the artefact {uri} is gone; deploy the model again as a new version")
     return Files(model, next(iter(sorted((place / "data").glob("*"))), None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,14 @@ def test_copy_has_the_digest_of_the_original_and_outlives_it(tmp_path: Path, fil
     copy = files_at(uri)
     verify(copy, digest)
     assert copy.data is not None and (copy.data / "deep" / "w.bin").read_bytes() == b"\0\1"
+
+
+def test_copy_is_found_again_after_the_interpreter_cached_its_code(tmp_path: Path, files: Files) -> None:
+    digest, uri = ArtefactStore(tmp_path).put(files)
+    py_compile.compile(str(files_at(uri).model), doraise=True)
+    copy = files_at(uri)
+    assert copy.model.name == "model.py"
+    verify(copy, digest)
 
 
 def test_any_byte_and_any_name_changes_the_digest(files: Files) -> None:
