@@ -361,5 +361,6 @@ class Caller(metaclass=_Bound):
     ) -> Callable[[], None]:
         """`on_done(response, kind, message)` runs on a loop thread (hand over, never work there).
 
-        The response is None on error. Returns a function that cancels the call.
+        The response is None on error, and the kind is "Unavailable" once the loops were stopped. Returns a
+        function that cancels the call.
         """

@@ -15,6 +15,11 @@ inline constexpr TimeNs kMicrosecond = 1000;
 inline constexpr TimeNs kMillisecond = 1000 * kMicrosecond;
 inline constexpr TimeNs kSecond = 1000 * kMillisecond;
 
+// `delay` from `now`; what would be beyond the clock's end is never.
+inline TimeNs After(TimeNs now, TimeNs delay) {
+  return delay >= kNever - now ? kNever : now + delay;
+}
+
 // Thread-safe.
 class Clock {
  public:

@@ -80,9 +80,12 @@ class Caller {
     net::EventLoop& loop = loops_->loop(static_cast<int>(
         next_.fetch_add(1, std::memory_order_relaxed) % static_cast<unsigned>(loops_->size())));
     auto scope = std::make_shared<CallScope>(loop);
+    const SharedObject tell = Share(std::move(on_done));
+    const auto taken = std::make_shared<std::atomic<bool>>(false);
     loop.Post([service = service_, scope, deadline, message = Slice::Copy(std::string_view(request)),
-               on_done = Share(std::move(on_done)),
+               on_done = tell, taken,
                trace = services::TraceContext{std::move(traceparent), std::move(tracestate)}] {
+      if (taken->exchange(true)) return;
       Result<std::unique_ptr<InferRequest>> read = services::ReadRequest(message, false);
       if (!read.ok()) {
         Tell(on_done, std::nullopt, read.status());
@@ -93,6 +96,10 @@ class Caller {
       call.trace = trace;
       service->Infer(std::move(call));
     });
+    // Loops that have been stopped run nothing more; whoever takes the call answers it.
+    if (loops_->stopped() && !taken->exchange(true)) {
+      Tell(tell, std::nullopt, Unavailable("the service has stopped: its loops no longer run"));
+    }
     return py::cpp_function([loops = loops_, scope] {
       scope->loop().Post([scope] { scope->Cancel(); });
     });
@@ -115,7 +122,7 @@ void BindCaller(py::module_& module) {
            py::arg("tracestate") = "",
            "`on_done(response, kind, message)` runs on the thread that all native callbacks share (hand\n"
            "over, never work there): response is None on error.\n\n"
-           "Returns a function that cancels the call.");
+           "Unavailable once the loops were stopped. Returns a function that cancels the call.");
 }
 
 }  // namespace skysail::bindings

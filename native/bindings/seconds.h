@@ -26,11 +26,6 @@ inline TimeNs FromSecondsAtLeastZero(double seconds, const char* name) {
   return ns;
 }
 
-// `delay` from `now`; kNever stays kNever.
-inline TimeNs After(TimeNs now, TimeNs delay) {
-  return delay >= kNever - now ? kNever : now + delay;
-}
-
 inline double ToSeconds(TimeNs ns) {
   return ns == kNever ? std::numeric_limits<double>::infinity()
                       : static_cast<double>(ns) / static_cast<double>(kSecond);

@@ -111,6 +111,8 @@ class LoopThreads {
   ~LoopThreads();
   void Start();
   void Stop();
+  // Stop was called: what is posted from now on never runs. Thread-safe.
+  bool stopped() const;
   int size() const;
   EventLoop& loop(int i);
 

@@ -1,5 +1,6 @@
 #include <pthread.h>
 
+#include <atomic>
 #include <future>
 #include <string>
 #include <thread>
@@ -12,6 +13,7 @@ namespace skysail::net {
 struct LoopThreads::Impl {
   std::vector<std::unique_ptr<EventLoop>> loops;
   std::vector<std::thread> threads;
+  std::atomic<bool> stopped{false};
 };
 
 LoopThreads::LoopThreads(int threads) : impl_(std::make_unique<Impl>()) {
@@ -37,11 +39,15 @@ void LoopThreads::Start() {
 }
 
 void LoopThreads::Stop() {
+  // Before the loops are told, so that who posts a task and finds this false has posted it in time.
+  impl_->stopped.store(true);
   if (impl_->threads.empty()) return;
   for (auto& loop : impl_->loops) loop->Stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
 }
+
+bool LoopThreads::stopped() const { return impl_->stopped.load(); }
 
 int LoopThreads::size() const { return static_cast<int>(impl_->loops.size()); }
 

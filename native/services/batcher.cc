@@ -164,7 +164,7 @@ void Batcher::Infer(InferCall call) {
       return;
     }
   }
-  if (call.deadline() == kNever) call.set_deadline(clock_.Now() + version.objective);
+  if (call.deadline() == kNever) call.set_deadline(After(clock_.Now(), version.objective));
   Slice key;
   uint64_t key_hash = 0;
   if (served->place.cache != nullptr && !request.view.visible.empty()) {

@@ -191,7 +191,7 @@ void Frontend::Infer(InferCall call) {
       return;
     }
   }
-  call.set_deadline(std::min(call.deadline(), now + served.application.objective));
+  call.set_deadline(std::min(call.deadline(), After(now, served.application.objective)));
   auto pending =
       std::make_unique<Pending>(clock_, now, snapshot, served, request, call.scope());
   Pending& waiting = *pending;

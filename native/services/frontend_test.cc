@@ -51,6 +51,13 @@ TEST_F(FrontendTest, PassesAModelsAnswerOn) {
   EXPECT_FALSE(asked.answer().is_default);
 }
 
+TEST_F(FrontendTest, AnObjectiveWithoutEndIsNoDeadline) {
+  Publish(SumApplication(kNever));
+  Ask(SumRequest("shop", {1, 2}));
+  EXPECT_EQ(next_->call(0).deadline(), kNever);
+  next_->AnswerSums(0, {3});
+}
+
 TEST_F(FrontendTest, NamesAnUnknownApplication) {
   Publish(SumApplication());
   Asked asked = Ask(SumRequest("shoe", {1, 2}));

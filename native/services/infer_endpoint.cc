@@ -10,6 +10,7 @@
 #include "services/intake.h"
 #include "services/prediction_id.h"
 #include "services/reserved.h"
+#include "services/retry_info.h"
 
 namespace skysail::services {
 namespace {
@@ -32,6 +33,10 @@ class UnaryAnswer final : public InferCompletion, public net::CancelListener {
     if (response.retry_after > 0) {
       call_.AddTrailer(std::string(kRetryTrailer),
                        std::to_string((response.retry_after + kMillisecond - 1) / kMillisecond));
+      if (!call_.info().inner) {  // our own services read the other
+        call_.AddTrailer(std::string(kDetailsTrailer),
+                         EncodeRetryInfo(response.status, response.retry_after));
+      }
     }
     if (response.unprocessed && call_.info().inner) {
       call_.AddTrailer(std::string(kUnprocessedTrailer), "1");

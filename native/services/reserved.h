@@ -22,6 +22,7 @@ inline constexpr std::string_view kReasonParameter = "skysail.reason";    // why
 
 // Trailers of a failed call.
 inline constexpr std::string_view kRetryTrailer = "grpc-retry-pushback-ms";
+inline constexpr std::string_view kDetailsTrailer = "grpc-status-details-bin";
 inline constexpr std::string_view kUnprocessedTrailer = "skysail-unprocessed";  // no model saw it
 
 }  // namespace skysail::services

@@ -191,6 +191,19 @@ def test_caller_in_the_process_gets_what_a_grpc_caller_gets(start: Start) -> Non
     assert kind == "InvalidArgument" and message
 
 
+def test_a_call_after_the_loops_have_stopped_is_told_so_at_once() -> None:
+    loops = _core.Loops(1)
+    loops.start()
+    server = _core.ModelServer(loops, model="sum", version="1", signature=signature())
+    caller = _core.Caller(loops, server)
+    loops.stop()
+    answers: queue.Queue[tuple[bytes | None, str, str]] = queue.Queue()
+    caller.infer(request_of(rows(1)).SerializeToString(), lambda *answer: answers.put(answer))
+    response, kind, message = answers.get(timeout=10)
+    assert (response, kind) == (None, "Unavailable")
+    assert "stopped" in message
+
+
 def test_task_is_answered_once_and_a_dropped_one_fails() -> None:
     loops = _core.Loops(1)
     loops.start()
