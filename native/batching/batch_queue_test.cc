@@ -133,23 +133,6 @@ TEST(BatchQueue, TakeExpiredLeavesTheLiving) {
   EXPECT_EQ(queue.entries(), 1u);
 }
 
-TEST(BatchQueue, KnowsHowLongTheOldestOfTheNextGroupHasWaited) {
-  BatchQueue queue({});
-  Waiting patient(1, 900), urgent(2, 100), other(3, 500);
-  patient.enqueued = 5;
-  urgent.enqueued = 7;
-  other.enqueued = 1;
-  EXPECT_EQ(queue.OldestEnqueued(), kNever);
-  queue.Push(&other, "y");
-  queue.Push(&patient, "x");
-  queue.Push(&urgent, "x");
-  EXPECT_EQ(queue.OldestEnqueued(), 5);
-  queue.Remove(&patient);
-  EXPECT_EQ(queue.OldestEnqueued(), 7);
-  queue.Remove(&urgent);
-  EXPECT_EQ(queue.OldestEnqueued(), 1);
-}
-
 TEST(BatchQueue, DestroyingTheQueueLeavesItsEntriesFree) {
   Waiting entry(1);
   {
@@ -243,15 +226,8 @@ TEST_P(RandomOperations, AgreeWithAPlainSortedList) {
     ASSERT_EQ(queue.NextBatchRows(limit), next_rows) << "step " << step;
     ASSERT_EQ(queue.rows(), rows);
     ASSERT_EQ(queue.entries(), model.order().size());
-    if (!model.order().empty()) {
-      TimeNs oldest = kNever;
-      for (Waiting* entry : model.order()) {
-        if (entry->group == model.order().front()->group)
-          oldest = std::min(oldest, entry->enqueued);
-      }
-      ASSERT_EQ(queue.OldestEnqueued(), oldest);
-      ASSERT_EQ(queue.NextDeadline(), model.order().front()->deadline);
-    }
+    ASSERT_EQ(queue.NextDeadline(),
+              model.order().empty() ? kNever : model.order().front()->deadline);
   }
 }
 

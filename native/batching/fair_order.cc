@@ -1,0 +1,42 @@
+#include "batching/fair_order.h"
+
+#include <algorithm>
+
+namespace skysail::batching {
+
+void FairOrder::Arrived(FairLane& lane, int64_t rows) {
+  const size_t at = Index(lane.priority);
+  if (lane.waiting == 0) lane.given = std::max(lane.given, given_[at]);
+  lane.waiting += rows;
+  waiting_[at] += rows;
+}
+
+void FairOrder::Left(FairLane& lane, int64_t rows) {
+  const size_t at = Index(lane.priority);
+  lane.waiting -= rows;
+  waiting_[at] -= rows;
+  if (waiting_[at] == 0) owed_[at] = std::min<int64_t>(owed_[at], 0);
+}
+
+void FairOrder::Served(FairLane& lane, int64_t rows, bool owed) {
+  const size_t at = Index(lane.priority);
+  given_[at] = std::max(given_[at], lane.given);
+  lane.given += static_cast<double>(rows) / lane.weight;
+  if (owed) owed_[at] -= kRowsAbove * rows;
+  for (size_t below = at + 1; below < kPriorities; ++below) {
+    owed_[below] = waiting_[below] > 0 ? owed_[below] + rows
+                                       : std::min<int64_t>(owed_[below] + rows, 0);
+  }
+  Left(lane, rows);
+}
+
+FairOrder::Choice FairOrder::Next(unsigned present) const {
+  size_t highest = 0;
+  while ((present >> highest & 1) == 0) ++highest;
+  for (size_t i = kPriorities - 1; i > highest; --i) {
+    if ((present >> i & 1) != 0 && owed_[i] >= kRowsAbove) return {static_cast<Priority>(i), true};
+  }
+  return {static_cast<Priority>(highest), false};
+}
+
+}  // namespace skysail::batching
