@@ -320,6 +320,11 @@ int64_t BatchQueue::NextBatchRows(int64_t limit) const {
   return taken;
 }
 
+double BatchQueue::Backlog(uint32_t lane) const {
+  const FairLane& fair = impl_->lanes[lane]->fair;
+  return static_cast<double>(fair.waiting) / fair.weight;
+}
+
 int64_t BatchQueue::RowsBefore(const QueueEntry& entry) const {
   const QueueLane& own = *impl_->lanes[entry.lane];
   const bool first = own.cells.empty() || entry.deadline < own.cells.top()->First()->deadline;

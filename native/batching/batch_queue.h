@@ -87,6 +87,8 @@ class BatchQueue {
   // several rows share the batch, at most `limit` and perhaps fewer. O(lanes) when all entries of the
   // group have one row or all of them fit, O(limit log limit) else.
   int64_t NextBatchRows(int64_t limit) const;
+  // Rows that wait in a lane, by its weight.
+  double Backlog(uint32_t lane) const;
   // Rows that would be given out before `entry`, which is not queued yet, if no more came: of its own
   // lane all, or none where its deadline is the first; of the others what their class and weight let go
   // first. O(lanes).

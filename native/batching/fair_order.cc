@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace skysail::batching {
+namespace {
+
+constexpr std::array<std::string_view, kPriorities> kNames{"high", "normal", "low"};
+
+}  // namespace
+
+std::string_view PriorityName(Priority priority) { return kNames[static_cast<size_t>(priority)]; }
+
+std::optional<Priority> ParsePriority(std::string_view name) {
+  for (size_t i = 0; i < kPriorities; ++i) {
+    if (kNames[i] == name) return static_cast<Priority>(i);
+  }
+  return std::nullopt;
+}
 
 void FairOrder::Arrived(FairLane& lane, int64_t rows) {
   const size_t at = Index(lane.priority);

@@ -13,11 +13,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 namespace skysail::batching {
 
 enum class Priority : uint8_t { kHigh, kNormal, kLow };
 inline constexpr size_t kPriorities = 3;
+std::string_view PriorityName(Priority priority);  // "high", "normal", "low"
+std::optional<Priority> ParsePriority(std::string_view name);
 
 // Written by FairOrder only, once in use, but for `weight`.
 struct FairLane {

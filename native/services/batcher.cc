@@ -1,5 +1,6 @@
 #include "services/batcher.h"
 
+#include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,12 @@ Status CheckVersion(const ServedVersion& version) {
   const std::string name = "model '" + version.model + "' version '" + version.version + "': ";
   if (version.objective <= 0) return InvalidArgument(name + "objective must be positive");
   if (version.max_batch_rows < 1) return InvalidArgument(name + "max_batch_rows must be 1 or more");
+  for (const Share& share : version.shares) {
+    if (!(share.weight > 0) || std::isinf(share.weight)) {
+      return InvalidArgument(name + "weight of application '" + share.application +
+                             "' must be finite and above 0, got " + std::to_string(share.weight));
+    }
+  }
   for (const Endpoint& replica : version.replicas) {
     Result<net::Address> address = net::Address::Parse(replica.address);
     if (!address.ok()) {

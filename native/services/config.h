@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/slice.h"
+#include "batching/fair_order.h"
 #include "oip/signature.h"
 
 namespace skysail::services {
@@ -40,6 +41,13 @@ struct Endpoint {
   bool packed = false;  // offers skysail.v1.Hop: many calls in one stream
 };
 
+// An application's part of the replicas of a model that others ask as well.
+struct Share {
+  std::string application;
+  double weight = 1;  // > 0; rows by weight are equal while all have more to do than they are given
+  batching::Priority priority = batching::Priority::kNormal;
+};
+
 // What a batcher serves: one (model, version) and its replicas.
 struct ServedVersion {
   std::string model;
@@ -52,6 +60,7 @@ struct ServedVersion {
   TimeNs cache_ttl = 0;  // 0: no expiry
   size_t cache_quota_bytes = 0;  // 0: the capacity of the cache
   int64_t max_batch_rows = 1024;
+  std::vector<Share> shares;  // of the applications that may ask the model
 };
 
 }  // namespace skysail::services

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/slice.h"
 #include "base/status.h"
+#include "batching/fair_order.h"
 #include "net/event_loop.h"
 #include "oip/message.h"
 #include "services/report.h"
@@ -44,6 +45,7 @@ struct InferRequest {
   std::string_view version;        // chosen by the selector; or pinned by an inner caller
   std::string_view context;        // for whom; may be empty
   PredictionId prediction{};
+  batching::Priority priority_wish = batching::Priority::kHigh;  // the caller's; its application's caps it
   int64_t rows = 1;              // leading dimension, once checked against a signature
   std::shared_ptr<const void> keep_alive;
 };

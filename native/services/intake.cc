@@ -1,8 +1,10 @@
 #include "services/intake.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "oip/text.h"
 #include "oip/transform.h"
 #include "services/prediction_id.h"
 #include "services/reserved.h"
@@ -12,9 +14,14 @@ namespace {
 
 using oip::ParameterView;
 
+// Reserved, but any caller may set it.
+bool IsCallers(const ParameterView& parameter) {
+  return parameter.name == kContextParameter || parameter.name == kPriorityParameter;
+}
+
 bool HasForbiddenParameter(const oip::RequestView& view) {
   for (const ParameterView& parameter : view.parameters) {
-    if (oip::IsReserved(parameter.name) && parameter.name != kContextParameter) return true;
+    if (oip::IsReserved(parameter.name) && !IsCallers(parameter)) return true;
   }
   return false;
 }
@@ -27,7 +34,7 @@ Slice WithoutForbiddenParameters(const oip::RequestView& view) {
   if (!view.model_version.empty()) writer.String(2, view.model_version);
   if (!view.id.empty()) writer.String(3, view.id);
   for (const ParameterView& parameter : view.parameters) {
-    if (parameter.name == kContextParameter) out.append(parameter.entry);
+    if (IsCallers(parameter)) out.append(parameter.entry);
   }
   for (const std::string_view span : view.visible) out.append(span);
   return Slice::Copy(out);
@@ -54,6 +61,15 @@ Status ReadReserved(InferRequest* request) {
     Status status;
     if (parameter.name == kContextParameter) {
       status = ReadText(parameter, &request->context);
+    } else if (parameter.name == kPriorityParameter) {
+      std::string_view name;
+      status = ReadText(parameter, &name);
+      const std::optional<batching::Priority> wish = batching::ParsePriority(name);
+      if (status.ok() && !wish.has_value()) {
+        status = InvalidArgument("parameter 'skysail.priority' must be high, normal or low, got " +
+                                 oip::Quote(name));
+      }
+      request->priority_wish = wish.value_or(request->priority_wish);
     } else if (parameter.name == kApplicationParameter) {
       status = ReadText(parameter, &request->application);
     } else if (parameter.name == kPredictionParameter) {

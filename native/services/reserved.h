@@ -7,8 +7,9 @@
 
 namespace skysail::services {
 
-// Request parameters. A caller may set the context; the others are believed on inner listeners only.
+// Request parameters. A caller may set the first two; the others are believed on inner listeners only.
 inline constexpr std::string_view kContextParameter = "skysail.context";
+inline constexpr std::string_view kPriorityParameter = "skysail.priority";  // high, normal, low
 inline constexpr std::string_view kApplicationParameter = "skysail.application";
 
 // Request parameter between services, response parameter to callers: 32 hexadecimal digits.

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "batching/wait_ahead.h"
 #include "oip/transform.h"
 #include "services/batch_message.h"
 #include "services/reserved.h"
@@ -13,6 +14,8 @@ namespace {
 
 // Of an objective, what the hops before and after the batcher need.
 constexpr TimeNs kHopAllowance = 2 * kMillisecond;
+// When a queue that was full may have room.
+constexpr TimeNs kRoomAfter = 10 * kMillisecond;
 // How often replicas may turn a work away before it is told so.
 constexpr int kMostRefusals = 8;
 
@@ -47,7 +50,7 @@ VersionQueue::VersionQueue(net::EventLoop& home, std::shared_ptr<const ServedVer
                            batching::QueueOptions options, std::shared_ptr<VersionStats> stats,
                            const Clock& clock)
     : home_(home), stats_(std::move(stats)), clock_(clock), queue_(options),
-      version_(std::move(version)), stackable_(IsStackable(*version_)),
+      lanes_(queue_, *stats_), version_(std::move(version)), stackable_(IsStackable(*version_)),
       seal_timer_([this] { Schedule(); }), expiry_timer_([this] { Schedule(); }) {}
 
 VersionQueue::~VersionQueue() {
@@ -62,6 +65,7 @@ void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, Cache
   version_ = std::move(version);
   place_ = std::move(place);
   configured_ = true;
+  lanes_.Configure(version_->shares);
   stackable_ = IsStackable(*version_);
   batching::LimitOptions limits;
   limits.max_rows = version_->max_batch_rows;
@@ -117,20 +121,12 @@ void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
   std::unique_ptr<Work> work = NewWork(std::move(call), now, std::move(key), key_hash);
   for (const auto& replica : replicas_) replica->OnArrival(work->rows, now);
   const TimeNs wait = WaitAhead(*work, now);
-  if (wait > 0 && now + wait > work->deadline) {
-    stats_->refused.Add();
-    InferResponse refusal = Failure(
-        ErrorKind::kResourceExhausted,
-        "the wait ahead (" + std::to_string(wait / kMillisecond) +
-            " ms) is longer than the time until the deadline: try again later",
-        true);
-    refusal.retry_after = std::max(now + wait - work->deadline, kMillisecond);
-    Finish(*work->tickets[0], std::move(refusal));
-    return;
+  const TimeNs left = work->deadline - now;
+  if (wait > 0 && wait + AnswerAllowance() > left) {
+    return Refuse(*work->tickets[0], Refusal::kWaitAhead, wait + AnswerAllowance() - left);
   }
   if (!work->key.empty()) flights_.Add(work.get());
-  const std::string group = stackable_ ? oip::BatchGroup(work->request->view) : std::string();
-  Push(std::move(work), group);
+  Push(std::move(work));
 }
 
 std::unique_ptr<Work> VersionQueue::NewWork(InferCall call, TimeNs now, Slice key,
@@ -142,7 +138,9 @@ std::unique_ptr<Work> VersionQueue::NewWork(InferCall call, TimeNs now, Slice ke
   work->enqueued = now;
   work->key = std::move(key);
   work->key_hash = key_hash;
-  work->tickets.push_back(std::make_unique<Ticket>(*this, *work, std::move(call), now, false));
+  work->lane = lanes_.LaneOf(work->request->application, work->request->priority_wish);
+  work->tickets.push_back(
+      std::make_unique<Ticket>(*this, *work, std::move(call), now, false, work->lane));
   return work;
 }
 
@@ -150,24 +148,50 @@ bool VersionQueue::Join(InferCall* call, const Slice& key, uint64_t key_hash, Ti
   Work* work = flights_.Find(key.view(), key_hash);
   if (work == nullptr) return false;
   stats_->coalesced.Add();
-  work->tickets.push_back(std::make_unique<Ticket>(*this, *work, std::move(*call), now, true));
+  const TimeNs deadline = call->deadline();
+  const uint32_t lane = lanes_.LaneOf(call->request().application, call->request().priority_wish);
+  work->tickets.push_back(
+      std::make_unique<Ticket>(*this, *work, std::move(*call), now, true, lane));
+  Hasten(*work, deadline, lane);
   return true;
 }
 
-void VersionQueue::Push(std::unique_ptr<Work> work, const std::string& group) {
+void VersionQueue::Hasten(Work& work, TimeNs deadline, uint32_t lane) {
+  if (!work.queued()) return;
+  const bool higher = lanes_.priority(lane) < lanes_.priority(work.lane);
+  const bool shorter = lane != work.lane && lanes_.priority(lane) == lanes_.priority(work.lane) &&
+                       queue_.Backlog(lane) < queue_.Backlog(work.lane);
+  if (!higher && !shorter && deadline >= work.deadline) return;
+  queue_.Remove(&work);
+  if (higher || shorter) work.lane = lane;
+  work.deadline = std::min(work.deadline, deadline);
+  Push(std::unique_ptr<Work>(&work));
+}
+
+// Which works it may share a batch with: none, when it was running as a replica was lost. It may be
+// this very request that ended the replica; alone it can take no other with it.
+std::string VersionQueue::GroupOf(const Work& work) {
+  if (work.retried) return "alone " + std::to_string(++alone_);
+  return stackable_ ? oip::BatchGroup(work.request->view) : std::string();
+}
+
+void VersionQueue::Push(std::unique_ptr<Work> work) {
   work->batch = nullptr;
-  if (!queue_.Push(work.get(), group)) {
-    flights_.Remove(work.get());
-    stats_->refused.Add();
-    InferResponse full = Failure(ErrorKind::kResourceExhausted,
-                                 "the queue of model '" + version_->model + "' is full (" +
-                                     std::to_string(queue_.entries()) + " requests wait)",
-                                 true);
-    full.retry_after = kMillisecond;
-    for (const auto& ticket : work->tickets) {
-      if (ticket->waiting()) Finish(*ticket, full);
+  const std::string group = GroupOf(*work);
+  while (!queue_.Push(work.get(), group)) {
+    batching::QueueEntry* const in_the_way = queue_.InTheWayOf(*work);
+    std::unique_ptr<Work> leaving = std::move(work);
+    if (in_the_way != nullptr) {
+      queue_.Remove(in_the_way);
+      work = std::exchange(leaving, std::unique_ptr<Work>(static_cast<Work*>(in_the_way)));
     }
-    return;
+    flights_.Remove(leaving.get());
+    for (size_t i = 0; i < leaving->tickets.size(); ++i) {
+      if (!leaving->tickets[i]->waiting()) continue;
+      Refuse(*leaving->tickets[i], work != nullptr ? Refusal::kMadeRoom : Refusal::kQueueFull,
+             kRoomAfter);
+    }
+    if (work == nullptr) return;
   }
   if (work->deadline < expiry_at_) {
     expiry_at_ = work->deadline;
@@ -177,29 +201,65 @@ void VersionQueue::Push(std::unique_ptr<Work> work, const std::string& group) {
   Schedule();
 }
 
-// Until a replica would have computed it; 0 while nothing was learned or nothing stands before it.
+// Until a replica would have computed it; 0 while nothing was learned or a replica is free for it.
 TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now) const {
-  if (queue_.empty() || work.deadline < queue_.NextDeadline()) return 0;
-  const TimeNs left = work.deadline - now;
-  const TimeNs wait = WaitAhead(work, now, &VersionQueue::LimitOf);
+  if (queue_.empty() && std::any_of(replicas_.begin(), replicas_.end(), [](const auto& replica) {
+        return replica->ready() && replica->idle();
+      })) {
+    return 0;
+  }
+  const int64_t rows = queue_.RowsBefore(work) + work.rows;
+  const TimeNs wait = WaitFor(rows, now, &VersionQueue::LimitOf);
   // A limit that is still growing says little: refuse only what the model could not do either.
-  return wait <= left ? wait : WaitAhead(work, now, &VersionQueue::ReachOf);
+  if (wait + AnswerAllowance() <= work.deadline - now) return wait;
+  return WaitFor(rows, now, &VersionQueue::ReachOf);
 }
 
-TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now,
-                               int64_t (VersionQueue::*rows_of)(const Replica&) const) const {
-  int64_t rows_at_once = 0;  // by all ready replicas
-  TimeNs free_at = kNever, round = 0;
+TimeNs VersionQueue::WaitFor(int64_t rows, TimeNs now,
+                             int64_t (VersionQueue::*rows_of)(const Replica&) const) const {
+  batching::WaitAhead ahead;
   for (const auto& replica : replicas_) {
     if (!replica->ready()) continue;
-    const int64_t rows = (this->*rows_of)(*replica);
-    rows_at_once += rows;
-    round = std::max(round, replica->controller().Estimate(rows));
-    free_at = std::min(free_at, replica->FreeAt(now));
+    ahead.Add(replica->controller(), (this->*rows_of)(*replica), replica->FreeAt(now) - now);
   }
-  if (rows_at_once == 0) return 0;
-  const int64_t rounds = (queue_.rows() + work.rows + rows_at_once - 1) / rows_at_once;
-  return free_at - now + rounds * round;
+  return ahead.For(rows);
+}
+
+// What is kept back of a deadline for the answer's way to the caller.
+TimeNs VersionQueue::AnswerAllowance() const {
+  return std::min(kHopAllowance, version_->objective / 10) / 2;
+}
+
+void VersionQueue::Refuse(Ticket& ticket, Refusal why, TimeNs retry_after) {
+  lanes_.stats(ticket.lane).refused[static_cast<size_t>(why)].Add();
+  const std::string model = "model '" + version_->model + "'";
+  std::string reason;
+  switch (why) {
+    case Refusal::kWaitAhead:
+      reason = "the wait for " + model + " is longer than the time until the deadline";
+      break;
+    case Refusal::kQueueFull:
+      reason = "the queue of " + model + " is full (" + std::to_string(queue_.entries()) +
+               " requests wait)";
+      break;
+    case Refusal::kMadeRoom:
+      reason = "the queue of " + model + " is full, and most of it is this application's";
+      break;
+    case Refusal::kTooLate:
+      reason = model + " would not have answered before the deadline";
+      break;
+    case Refusal::kExpired:
+      return Finish(ticket, Failure(ErrorKind::kDeadlineExceeded,
+                                    "the deadline passed while the request waited for a replica of " +
+                                        model,
+                                    true));
+  }
+  const TimeNs after = std::max(retry_after, kMillisecond);
+  InferResponse refusal =
+      Failure(ErrorKind::kResourceExhausted,
+              reason + ": try again in " + std::to_string(after / kMillisecond) + " ms", true);
+  refusal.retry_after = after;
+  Finish(ticket, std::move(refusal));
 }
 
 int64_t VersionQueue::LimitOf(const Replica& replica) const {
@@ -294,23 +354,35 @@ bool VersionQueue::InTimeAt(TimeNs start, const Replica& replica) const {
   return start + replica.controller().Estimate(LimitOf(replica)) < queue_.NextDeadline();
 }
 
-void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
+TimeNs VersionQueue::TakeFor(const Replica& replica, TimeNs now) {
   const int64_t limit = LimitOf(replica);
-  const int64_t waiting = queue_.rows();
-  // An idle replica takes whatever is not expired, so that a pessimistic estimate is always tested.
-  const TimeNs needed =
-      replica.idle() ? 0
-                     : std::min(replica.controller().Estimate(std::min(waiting, limit)),
-                                version_->objective / 2);
+  const TimeNs needed = replica.FreeAt(now) - now +
+                        replica.controller().Estimate(std::min(queue_.rows(), limit)) +
+                        AnswerAllowance();
   taken_.clear();
   expired_.clear();
   queue_.Take(limit, now, needed, &taken_, &expired_);
+  if (!taken_.empty() || !replica.idle() || expired_.empty()) return now + needed;
+  // Nobody would be in time, if what was learned still holds: an idle replica tries.
+  for (batching::QueueEntry* entry : expired_) {
+    queue_.Push(entry, GroupOf(*static_cast<Work*>(entry)));  // it was there before: there is room
+  }
+  expired_.clear();
+  queue_.Take(limit, now, 0, &taken_, &expired_);
+  return now;
+}
+
+void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
+  const int64_t limit = LimitOf(replica);
+  const int64_t waiting = queue_.rows();
+  const TimeNs answered_at = TakeFor(replica, now);
   std::vector<std::unique_ptr<Work>> members;
   members.reserve(taken_.size());
   int64_t rows = 0;
   for (batching::QueueEntry* entry : taken_) {
     members.emplace_back(static_cast<Work*>(entry));
     rows += entry->rows;
+    lanes_.stats(entry->lane).dispatched.Add();
     stats_->queue_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(now - entry->enqueued, 0)));
   }
   std::vector<std::unique_ptr<Work>> late;
@@ -323,7 +395,7 @@ void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
     replica.Send(std::make_unique<Batch>(replica, std::move(members), rows, full),
                  std::move(request));
   }
-  for (auto& work : late) Expire(std::move(work), now + needed);
+  for (auto& work : late) Expire(std::move(work), now, answered_at);
 }
 
 void VersionQueue::ExpireDue() {
@@ -335,22 +407,19 @@ void VersionQueue::ExpireDue() {
   for (batching::QueueEntry* entry : expired_) late.emplace_back(static_cast<Work*>(entry));
   expiry_at_ = queue_.NextDeadline();
   expiry_timer_.Set(home_, expiry_at_);
-  for (auto& work : late) Expire(std::move(work), now);
+  for (auto& work : late) Expire(std::move(work), now, now);
 }
 
 // Answers the callers who cannot be served by `by`; the others wait on, if there are any.
-void VersionQueue::Expire(std::unique_ptr<Work> work, TimeNs by) {
+void VersionQueue::Expire(std::unique_ptr<Work> work, TimeNs now, TimeNs by) {
   for (size_t i = 0; i < work->tickets.size(); ++i) {  // an answer may lead to another call joining
     Ticket& ticket = *work->tickets[i];
     if (!ticket.waiting() || ticket.deadline() > by) continue;
-    stats_->expired.Add();
-    Finish(ticket, Failure(ErrorKind::kDeadlineExceeded,
-                           "the deadline passed while the request waited for a replica of model '" +
-                               version_->model + "'",
-                           true));
+    Refuse(ticket, ticket.deadline() <= now ? Refusal::kExpired : Refusal::kTooLate,
+           by - ticket.deadline());
   }
   if (work->wanted()) {
-    Requeue(std::move(work), false);
+    Requeue(std::move(work));
   } else {
     flights_.Remove(work.get());
   }
@@ -414,12 +483,11 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
       if (closing_) {
         FailFirst(std::move(work), Failure(ErrorKind::kUnavailable, "the batcher is going away"));
       } else if (refused && ++work->refusals < kMostRefusals) {
-        Requeue(std::move(work), false);
+        Requeue(std::move(work));
       } else if ((lost || kind == ErrorKind::kCancelled) && !work->retried) {
-        // It may be this very request that ended the replica: alone, it can take no other with it.
         work->retried = true;
         stats_->retried.Add();
-        Requeue(std::move(work), true);
+        Requeue(std::move(work));
       } else {
         FailFirst(std::move(work), failure);
       }
@@ -464,13 +532,9 @@ cache::PredictionCache::Key VersionQueue::CacheKeyOf(const Work& work) const {
   return {place_.space, work.key.view(), work.key_hash};
 }
 
-void VersionQueue::Requeue(std::unique_ptr<Work> work, bool alone) {
+void VersionQueue::Requeue(std::unique_ptr<Work> work) {
   work->deadline = work->EarliestDeadline();
-  const bool separate = alone || work->retried;
-  const std::string group = separate ? "alone " + std::to_string(++alone_)
-                            : stackable_ ? oip::BatchGroup(work->request->view)
-                                         : std::string();
-  Push(std::move(work), group);
+  Push(std::move(work));
 }
 
 void VersionQueue::FailFirst(std::unique_ptr<Work> work, const InferResponse& response) {

@@ -3,7 +3,9 @@
 // Earliest deadline first; a free replica pulls what waits, at once but where waiting a moment for
 // returning callers was seen to pay (batching/gathering.h). Requests that arrive in one turn of the
 // loop are dispatched at its end, so that they meet in one batch at no cost in time.
-// What is expired is dropped before dispatch; what cannot be in time is refused at once. A batch whose
+// Applications share the replicas by class and weight (batching/fair_order.h). What cannot be in time
+// is refused at once, or dropped before dispatch when that shows later, so that replicas compute only
+// what is still of use. A batch whose
 // replica was lost is run again elsewhere, each member alone, once; work that certainly did not run is
 // put back. Equal queries in flight run once.
 #ifndef SKYSAIL_SERVICES_VERSION_QUEUE_H_
@@ -21,6 +23,7 @@
 #include "services/config.h"
 #include "services/flight_table.h"
 #include "services/infer_call.h"
+#include "services/lanes.h"
 #include "services/replica.h"
 #include "services/version_stats.h"
 #include "services/work.h"
@@ -63,22 +66,30 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
  private:
   std::unique_ptr<Work> NewWork(InferCall call, TimeNs now, Slice key, uint64_t key_hash);
   bool Join(InferCall* call, const Slice& key, uint64_t key_hash, TimeNs now);
-  // Puts it into the queue, or answers when that is full.
-  void Push(std::unique_ptr<Work> work, const std::string& group);
+  // Moves a work that waits to where one who has joined it would wait, if that is sooner.
+  void Hasten(Work& work, TimeNs deadline, uint32_t lane);
+  // Puts it into the queue, where need be in the place of another; answers who finds no room.
+  void Push(std::unique_ptr<Work> work);
+  std::string GroupOf(const Work& work);
   TimeNs WaitAhead(const Work& work, TimeNs now) const;
-  TimeNs WaitAhead(const Work& work, TimeNs now,
-                   int64_t (VersionQueue::*rows_of)(const Replica&) const) const;
+  TimeNs WaitFor(int64_t rows, TimeNs now,
+                 int64_t (VersionQueue::*rows_of)(const Replica&) const) const;
+  TimeNs AnswerAllowance() const;
+  void Refuse(Ticket& ticket, Refusal why, TimeNs retry_after);
   void Pump();
   Replica* NextReplica(TimeNs now, TimeNs* wake_at);
   bool InTimeAt(TimeNs start, const Replica& replica) const;
   void Dispatch(Replica& replica, TimeNs now);
+  // Takes the next batch for `replica` into taken_, and who cannot be served by the time that it
+  // returns into expired_.
+  TimeNs TakeFor(const Replica& replica, TimeNs now);
   void ExpireDue();
-  void Expire(std::unique_ptr<Work> work, TimeNs now);
+  void Expire(std::unique_ptr<Work> work, TimeNs now, TimeNs by);
   void FailWaiting(const Status& status);
 
   void Deliver(Batch& batch);
   cache::PredictionCache::Key CacheKeyOf(const Work& work) const;
-  void Requeue(std::unique_ptr<Work> work, bool alone);
+  void Requeue(std::unique_ptr<Work> work);
   // Ends the work: `response` is the first caller's; those who joined it are put into the queue anew,
   // each for itself.
   void FailFirst(std::unique_ptr<Work> work, const InferResponse& response);
@@ -99,6 +110,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // Owned by the home loop. A queued work is owned by the queue: Push lets go of it, and whoever takes
   // it out (Take, TakeExpired, Remove) owns it again.
   batching::BatchQueue queue_;
+  Lanes lanes_;
   FlightTable flights_;
   std::shared_ptr<const ServedVersion> version_;
   CachePlace place_;

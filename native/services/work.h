@@ -33,8 +33,8 @@ class WorkOwner {
 // One caller's wait.
 class Ticket final : public CancelHandler {
  public:
-  Ticket(WorkOwner& owner, Work& work, InferCall call, TimeNs arrived, bool joined)
-      : arrived(arrived), joined(joined), owner_(owner), work_(work), call_(std::move(call)) {
+  Ticket(WorkOwner& owner, Work& work, InferCall call, TimeNs arrived, bool joined, uint32_t lane)
+      : arrived(arrived), joined(joined), lane(lane), owner_(owner), work_(work), call_(std::move(call)) {
     call_.scope()->SetHandler(this);
   }
   bool waiting() const { return waiting_; }
@@ -57,6 +57,7 @@ class Ticket final : public CancelHandler {
 
   const TimeNs arrived;
   const bool joined;  // came while the work was in flight already
+  const uint32_t lane;  // of the queue: its own application's
 
  private:
   WorkOwner& owner_;
