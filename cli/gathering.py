@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -141,11 +143,39 @@ def _version(model: str, version: str, before: Sample, now: Sample) -> dict[str,
         "limit_rows": max((one["batching"]["limit_rows"] for one in new), default=None),
         "model_p50_ms": _highest([one["batching"]["model_s"] for one in new], "p50"),
         "model_p99_ms": _highest([one["batching"]["model_s"] for one in new], "p99"),
+        "refused": _refused(one["batching"]["refused"] for one in new),
+        "applications": _by_application(new),
         "queued": sum(one["batching"]["queued"] for one in new),
         "hit_rate": round(hits / lookups, 4) if lookups else None,
         "cache_hits": hits,
         "cache_lookups": lookups,
     }
+
+
+def _refused(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """Calls that were not run, by reason."""
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(total)
+
+
+def _by_application(stats: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What became of the calls of each application and class of priority, of those that were not cached."""
+    lanes: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for one in stats:
+        for application, classes in one["applications"].items():
+            for priority, lane in classes.items():
+                lanes.setdefault((application, priority), []).append(lane)
+    return [
+        {
+            "name": name,
+            "priority": priority,
+            "dispatched": _sum(found, "dispatched"),
+            "refused": _refused(lane["refused"] for lane in found),
+        }
+        for (name, priority), found in sorted(lanes.items())
+    ]
 
 
 def _find(sample: Sample, *path: str) -> list[dict[str, Any]]:

@@ -106,7 +106,14 @@ def render(found: dict[str, Any]) -> Group:
         ),
         _table(
             "Versions",
-            [{**one, "replicas": f"{one['ready']}/{one['replicas']}"} for one in found["versions"]],
+            [
+                {
+                    **one,
+                    "replicas": f"{one['ready']}/{one['replicas']}",
+                    "refused": sum(one["refused"].values()),
+                }
+                for one in found["versions"]
+            ],
             model="model",
             version="version",
             weight="weight",
@@ -117,6 +124,7 @@ def render(found: dict[str, Any]) -> Group:
             p50="model_p50_ms",
             p99="model_p99_ms",
             hits="hit_rate",
+            refused="refused",
         ),
         _table("Processes", found["processes"], name="name", pid="pid", failures="failures"),
         "Times are in milliseconds, rates per second; batch is the mean of rows, limit the most of them now.",

@@ -103,6 +103,10 @@ def _served(snapshot: Snapshot, model: schema.Model, version: schema.Version) ->
         cache_ttl_s=model.cache.ttl_s,
         cache_quota_bytes=model.cache.quota_mib << 20,
         max_batch_rows=model.batching.max_rows,
+        shares=[
+            core.Share(one.name, weight=one.weight, priority=one.priority)
+            for one in views.asking(snapshot, model.name)
+        ],
     )
 
 

@@ -126,6 +126,12 @@ class Application(Document):
     name: Name
     #: Every answer is owed within this time. Longer allows larger batches and longer queues.
     objective_ms: Annotated[float, between(1, 600_000, "ms")] = 1000.0
+    #: Where applications ask the same model and there is more to do than it can, each is given rows by
+    #: weight: one of weight 2 twice as many as one of weight 1.
+    weight: Annotated[float, between(0.01, 100)] = 1.0
+    #: The class of its calls: a higher one goes first, a lower one that waits is given one row for every
+    #: seven that go to classes above it. A caller may lower it for a call (`skysail.priority`), not raise it.
+    priority: Literal["high", "normal", "low"] = "normal"
     #: The candidates, the preferred one first.
     models: Annotated[tuple[Name, ...], count(1, 64, "models")]
     #: What callers may rely on; None: the signature of the candidates' versions.

@@ -7,6 +7,7 @@ from skysail.control.snapshot import Snapshot
 
 __all__ = [
     "applications",
+    "asking",
     "is_ready",
     "not_applied",
     "objective_s",
@@ -22,10 +23,14 @@ def applications(snapshot: Snapshot) -> Mapping[str, Application]:
     return {**implicit, **snapshot.applications}
 
 
+def asking(snapshot: Snapshot, model: str) -> list[Application]:
+    """The applications that may ask the model."""
+    return [application for application in applications(snapshot).values() if model in application.models]
+
+
 def objective_s(snapshot: Snapshot, model: str) -> float:
     """The strictest objective among the applications that may ask the model."""
-    asking = [application for application in applications(snapshot).values() if model in application.models]
-    objectives = [application.objective_ms for application in asking]
+    objectives = [application.objective_ms for application in asking(snapshot, model)]
     return min(objectives, default=Application.model_fields["objective_ms"].default) / 1000
 
 

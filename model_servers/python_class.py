@@ -10,6 +10,13 @@
         def predict(self, inputs):           # inputs: dict of arrays, rows of several callers stacked
             return {"y": inputs["x"] * 2}
 
+A model that can stop early asks how long it has, or whether anybody still waits:
+
+    from skysail.model_servers import current_call
+
+    current_call.remaining_s()           # seconds until the last caller's deadline
+    current_call.cancelled()             # True: every caller has left
+
 `load` may be a class method that returns an instance. Optional: `max_rows`, the most rows for one call, and
 `example()`, inputs for the warm-up call where zeros would not do. The file and the data are deployed,
 nothing else: other modules that the file imports must be installed.

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from skysail.control.errors import Kind
+from skysail.model_servers import current_call
 from skysail.model_servers.adapter import Adapter
 from skysail.model_servers.contract import ContractBroken, OutputContract
 from skysail.model_servers.loading import cause
@@ -52,9 +53,9 @@ class ModelRunner:
     def _answer(self, task: InferTask) -> None:
         try:
             request = codec.decode_request(task.request)
-            outputs = self._contract.check(
-                self._model.predict(request.inputs), rows=task.rows, requested=request.outputs
-            )
+            with current_call.of(task):
+                returned = self._model.predict(request.inputs)
+            outputs = self._contract.check(returned, rows=task.rows, requested=request.outputs)
             response = codec.encode_response(outputs, datatypes=self._datatypes)
         except ContractBroken as error:
             log.error("the model broke its signature: %s", error)

@@ -189,11 +189,21 @@ class Endpoint(metaclass=_Bound):
     def __init__(self, id: str, address: str, *, packed: bool = False) -> None: ...
 
 @final
+class Share(metaclass=_Bound):
+    """An application's part of the replicas of a model that others ask as well.
+
+    Rows are given by `weight` (> 0) within a class of `priority`: high, normal or low.
+    """
+
+    def __init__(self, application: str, *, weight: float = 1.0, priority: str = "normal") -> None: ...
+
+@final
 class ServedVersion(metaclass=_Bound):
     """What a batcher serves: one (model, version) with its replicas.
 
     `digest` identifies the artefact: the cache space goes when it changes or the version is omitted.
     `objective_s` is the strictest objective among the model's applications. `cache_ttl_s` 0: no expiry.
+    `shares`: of the applications that may ask the model.
     """
 
     def __init__(
@@ -209,6 +219,7 @@ class ServedVersion(metaclass=_Bound):
         cache_ttl_s: float = 0.0,
         cache_quota_bytes: int = 0,
         max_batch_rows: int = 1024,
+        shares: Sequence[Share] = ...,
     ) -> None: ...
 
 # --- the data plane ------------------------------------------------------------------------------------

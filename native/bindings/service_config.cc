@@ -23,6 +23,7 @@ using services::Application;
 using services::Endpoint;
 using services::Route;
 using services::ServedVersion;
+using services::Share;
 
 TensorSpec NewTensorSpec(std::string name, const std::string& datatype,
                          const std::vector<int64_t>& shape) {
@@ -87,10 +88,23 @@ Route NewRoute(std::string model, std::vector<std::pair<std::string, double>> ve
   return {std::move(model), std::move(versions), std::move(salt)};
 }
 
+Share NewShare(std::string application, double weight, const std::string& priority) {
+  if (!(weight > 0) || std::isinf(weight)) {
+    throw py::value_error("weight of application '" + application + "' must be finite and > 0");
+  }
+  const std::optional<batching::Priority> parsed = batching::ParsePriority(priority);
+  if (!parsed) {
+    throw py::value_error("priority of application '" + application +
+                          "' must be 'high', 'normal' or 'low', got '" + priority + "'");
+  }
+  return {std::move(application), weight, *parsed};
+}
+
 ServedVersion NewServedVersion(std::string model, std::string version, std::string digest,
                                std::optional<Signature> signature, double objective_s,
                                std::vector<Endpoint> replicas, bool cache, double cache_ttl_s,
-                               size_t cache_quota_bytes, int64_t max_batch_rows) {
+                               size_t cache_quota_bytes, int64_t max_batch_rows,
+                               std::vector<Share> shares) {
   ServedVersion served;
   served.model = std::move(model);
   served.version = std::move(version);
@@ -104,6 +118,7 @@ ServedVersion NewServedVersion(std::string model, std::string version, std::stri
   served.cache_quota_bytes = cache_quota_bytes;
   if (max_batch_rows < 1) throw py::value_error("max_batch_rows must be >= 1");
   served.max_batch_rows = max_batch_rows;
+  served.shares = std::move(shares);
   return served;
 }
 
@@ -142,16 +157,22 @@ void BindServiceConfig(py::module_& module) {
              return Endpoint{std::move(id), std::move(address), packed};
            }),
            py::arg("id"), py::arg("address"), py::kw_only(), py::arg("packed") = false);
+  py::class_<Share>(module, "Share", py::is_final(),
+                    "An application's part of the replicas of a model that others ask as well.\n\n"
+                    "Rows are given by `weight` (> 0) within a class of `priority`: high, normal or low.")
+      .def(py::init(&NewShare), py::arg("application"), py::kw_only(), py::arg("weight") = 1.0,
+           py::arg("priority") = "normal");
   py::class_<ServedVersion>(
       module, "ServedVersion", py::is_final(),
       "What a batcher serves: one (model, version) with its replicas.\n\n"
       "`digest` identifies the artefact: the cache space goes when it changes or the version is\n"
       "omitted. `objective_s` is the strictest objective among the model's applications.\n"
-      "`cache_ttl_s` 0: no expiry.")
+      "`cache_ttl_s` 0: no expiry. `shares`: of the applications that may ask the model.")
       .def(py::init(&NewServedVersion), py::arg("model"), py::arg("version"), py::kw_only(),
            py::arg("digest"), py::arg("signature").none(true), py::arg("objective_s"),
            py::arg("replicas"), py::arg("cache") = true, py::arg("cache_ttl_s") = 0.0,
-           py::arg("cache_quota_bytes") = 0, py::arg("max_batch_rows") = 1024);
+           py::arg("cache_quota_bytes") = 0, py::arg("max_batch_rows") = 1024,
+           py::arg("shares") = std::vector<Share>());
 }
 
 }  // namespace skysail::bindings

@@ -405,6 +405,89 @@ TEST_F(BatcherTest, RefusesWhatCannotBeInTime) {
 }
 
 // D16: refusals while the server has yet to learn how fast the model is.
+// One application's calls wait in a long queue already when two of another come.
+TEST_F(BatcherTest, AFloodOfOneApplicationDoesNotKeepAnotherWaiting) {
+  Gate gate;
+  TestReplica replica([&gate](ModelTask& task) {
+    gate.Pass();
+    TestReplica::Sum(task);
+  });
+  ServedVersion version = Sum({replica.address()});
+  version.max_batch_rows = 4;
+  version.shares = {{"flood"}, {"calm"}};
+  Publish(version);
+  size_t answered = 0, calm_after = 0;
+  const auto ask = [&](const std::string& application, const std::function<void()>& then) {
+    return Asked::Ask(batcher_, hand_.loop(),
+                      SumRequest("sum", {1, 2},
+                                 oip::testing::TextParameter("skysail.application", application)),
+                      SystemClock::Get().Now() + 20 * kSecond, true, then);
+  };
+  std::vector<Asked> asked;
+  for (int i = 0; i < 60; ++i) asked.push_back(ask("flood", [&answered] { ++answered; }));
+  ASSERT_TRUE(hand_.Until([&] { return Count("batching", "in_flight") == 2; }));
+  for (int i = 0; i < 2; ++i) asked.push_back(ask("calm", [&] { calm_after = answered; }));
+  gate.Open();
+  ASSERT_TRUE(AllDone(asked));
+  EXPECT_LE(calm_after, 16u) << "what ran or was staged, and its half of the next batches";
+}
+
+TEST_F(BatcherTest, ACallerMayLowerItsPriorityButNotRaiseIt) {
+  Gate gate;
+  TestReplica replica([&gate](ModelTask& task) {
+    gate.Pass();
+    TestReplica::Sum(task);
+  });
+  ServedVersion version = Sum({replica.address()});
+  version.max_batch_rows = 1;
+  version.shares = {{"usual", 1, batching::Priority::kNormal}};
+  Publish(version);
+  std::vector<std::string> order;
+  const auto ask = [&](const std::string& wish) {
+    return Asked::Ask(batcher_, hand_.loop(),
+                      SumRequest("sum", {1, 2},
+                                 oip::testing::TextParameter("skysail.application", "usual") +
+                                     oip::testing::TextParameter("skysail.priority", wish)),
+                      SystemClock::Get().Now() + 20 * kSecond, true,
+                      [&order, wish] { order.push_back(wish); });
+  };
+  std::vector<Asked> asked;
+  for (int i = 0; i < 2; ++i) asked.push_back(ask("normal"));
+  ASSERT_TRUE(hand_.Until([&] { return Count("batching", "in_flight") == 2; }));
+  for (const char* wish : {"low", "normal", "high", "normal"}) asked.push_back(ask(wish));
+  gate.Open();
+  ASSERT_TRUE(AllDone(asked));
+  EXPECT_EQ(order, (std::vector<std::string>{"normal", "normal", "normal", "high", "normal", "low"}));
+}
+
+TEST_F(BatcherTest, RefusalsAreCountedByReasonApplicationAndClass) {
+  TestReplica replica(TestReplica::Slow(30 * kMillisecond));
+  ServedVersion version = Sum({replica.address()});
+  version.max_batch_rows = 1;
+  version.shares = {{"sum", 1, batching::Priority::kLow}};
+  Publish(version);
+  ASSERT_TRUE(Done(Ask({1, 2})));
+  std::vector<Asked> asked;
+  const TimeNs deadline = SystemClock::Get().Now() + 200 * kMillisecond;
+  for (int i = 0; i < 30; ++i) asked.push_back(Ask({1, 2}, deadline));
+  ASSERT_TRUE(AllDone(asked));
+  const Report report = batcher_.Stats();
+  const auto at = [](const Report& in, const char* name) {
+    return std::get<Report>(*in.Find(name));
+  };
+  const Report counts = at(at(at(report, "models"), "sum"), "1");
+  const Report lane = at(at(at(counts, "applications"), "sum"), "low");
+  const auto refused = static_cast<uint64_t>(std::count_if(
+      asked.begin(), asked.end(),
+      [](const Asked& each) { return each.kind() == ErrorKind::kResourceExhausted; }));
+  EXPECT_GE(refused, 20u);
+  EXPECT_EQ(std::get<uint64_t>(*at(lane, "refused").Find("wait_ahead")) +
+                std::get<uint64_t>(*at(lane, "refused").Find("too_late")),
+            refused);
+  EXPECT_EQ(std::get<uint64_t>(*at(at(counts, "batching"), "refused").Find("wait_ahead")),
+            std::get<uint64_t>(*at(lane, "refused").Find("wait_ahead")));
+}
+
 TEST_F(BatcherTest, TheFirstHundredRequestsOfAFreshServerAreAnswered) {
   TestReplica replica(TestReplica::Slow(5 * kMillisecond));
   Publish(Sum({replica.address()}));

@@ -66,6 +66,20 @@ TEST(IntakeTest, SaysWhatIsWrong) {
       Read(SumRequest("sum", {1, 2}, TextParameter("skysail.prediction", "12")), true).ok());
 }
 
+TEST(IntakeTest, AnyCallerMayStateAPriority) {
+  for (const bool inner : {false, true}) {
+    auto low = Read(SumRequest("sum", {1, 2}, TextParameter("skysail.priority", "low")), inner);
+    ASSERT_TRUE(low.ok());
+    EXPECT_EQ((*low)->priority_wish, batching::Priority::kLow);
+    const auto wrong =
+        Read(SumRequest("sum", {1, 2}, TextParameter("skysail.priority", "urgent")), inner);
+    EXPECT_EQ(wrong.status().message(),
+              "parameter 'skysail.priority' must be high, normal or low, got 'urgent'");
+  }
+  auto unsaid = Read(SumRequest("sum", {1, 2}), false);
+  EXPECT_EQ((*unsaid)->priority_wish, batching::Priority::kHigh) << "its application's decides";
+}
+
 TEST(IntakeTest, EachCallGetsAPredictionOfItsOwn) {
   auto first = Read(SumRequest("sum", {1, 2}), false), second = Read(SumRequest("sum", {1, 2}), false);
   EXPECT_NE((*first)->prediction, (*second)->prediction);

@@ -30,7 +30,7 @@ void Lanes::Configure(const std::vector<Share>& shares) {
   }
 }
 
-uint32_t Lanes::LaneOf(std::string_view application, Priority wish) {
+uint32_t Lanes::LaneOf(std::string_view application, Priority wish, TimeNs now) {
   const auto found = tenants_.find(application);
   Tenant& tenant = found != tenants_.end() ? found->second : others_;
   const Priority priority = std::max(wish, tenant.share.priority);  // the lower class is greater
@@ -39,6 +39,8 @@ uint32_t Lanes::LaneOf(std::string_view application, Priority wish) {
     lane = queue_.AddLane(priority, tenant.share.weight);
     by_lane_.push_back({priority, &stats_.AddLane(tenant.share.application, priority)});
   }
+  if (last_ != kNone && lane != last_) shared_until_ = now + kOfLate;
+  last_ = lane;
   return lane;
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "batching/batch_queue.h"
 #include "services/config.h"
 #include "services/version_stats.h"
@@ -26,12 +27,15 @@ class Lanes {
 
   void Configure(const std::vector<Share>& shares);
   // `wish`: the class that the caller asks for. It may go below its application's, not above.
-  uint32_t LaneOf(std::string_view application, batching::Priority wish);
+  uint32_t LaneOf(std::string_view application, batching::Priority wish, TimeNs now);
+  // Whether calls of several lanes came of late.
+  bool shared(TimeNs now) const { return now < shared_until_; }
   LaneStats& stats(uint32_t lane) { return *by_lane_[lane].stats; }
   batching::Priority priority(uint32_t lane) const { return by_lane_[lane].priority; }
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr TimeNs kOfLate = 10 * kSecond;
   struct Tenant {
     Share share;
     std::array<uint32_t, batching::kPriorities> lanes{kNone, kNone, kNone};
@@ -46,6 +50,8 @@ class Lanes {
   std::map<std::string, Tenant, std::less<>> tenants_;
   Tenant others_;
   std::vector<Lane> by_lane_;
+  uint32_t last_ = kNone;
+  TimeNs shared_until_ = -1;
 };
 
 }  // namespace skysail::services

@@ -96,6 +96,11 @@ TimeNs Replica::FreeAt(TimeNs now) const {
   return at;
 }
 
+TimeNs Replica::Margin(int64_t rows) const {
+  // One very late batch must not keep calls away that would show that it was an exception.
+  return std::min(static_cast<TimeNs>(2 * surprise_ns_), controller_.Estimate(rows) / 4);
+}
+
 void Replica::Send(std::unique_ptr<Batch> batch, Bytes request) {
   const TimeNs now = clock_.Now();
   if (in_flight_.empty()) running_since_ = now;

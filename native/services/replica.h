@@ -59,6 +59,8 @@ class Replica final : public BatchOwner {
   TimeNs SealAt() const;
   // When the last batch in flight is expected to end; now when idle.
   TimeNs FreeAt(TimeNs now) const;
+  // By how much a batch of `rows` rows may take longer than its estimate.
+  TimeNs Margin(int64_t rows) const;
 
   // Rows were put into the queue that this replica serves.
   void OnArrival(int64_t rows, TimeNs now) { gathering_.OnArrival(rows, now); }

@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "batching/wait_ahead.h"
 #include "oip/transform.h"
 #include "services/batch_message.h"
 #include "services/reserved.h"
@@ -120,6 +119,7 @@ void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
   if (!key.empty() && Join(&call, key, key_hash, now)) return;
   std::unique_ptr<Work> work = NewWork(std::move(call), now, std::move(key), key_hash);
   for (const auto& replica : replicas_) replica->OnArrival(work->rows, now);
+  arrivals_.OnArrival(work->rows, now);
   const TimeNs wait = WaitAhead(*work, now);
   const TimeNs left = work->deadline - now;
   if (wait > 0 && wait + AnswerAllowance() > left) {
@@ -138,7 +138,7 @@ std::unique_ptr<Work> VersionQueue::NewWork(InferCall call, TimeNs now, Slice ke
   work->enqueued = now;
   work->key = std::move(key);
   work->key_hash = key_hash;
-  work->lane = lanes_.LaneOf(work->request->application, work->request->priority_wish);
+  work->lane = lanes_.LaneOf(work->request->application, work->request->priority_wish, now);
   work->tickets.push_back(
       std::make_unique<Ticket>(*this, *work, std::move(call), now, false, work->lane));
   return work;
@@ -149,7 +149,8 @@ bool VersionQueue::Join(InferCall* call, const Slice& key, uint64_t key_hash, Ti
   if (work == nullptr) return false;
   stats_->coalesced.Add();
   const TimeNs deadline = call->deadline();
-  const uint32_t lane = lanes_.LaneOf(call->request().application, call->request().priority_wish);
+  const uint32_t lane =
+      lanes_.LaneOf(call->request().application, call->request().priority_wish, now);
   work->tickets.push_back(
       std::make_unique<Ticket>(*this, *work, std::move(*call), now, true, lane));
   Hasten(*work, deadline, lane);
@@ -220,9 +221,10 @@ TimeNs VersionQueue::WaitFor(int64_t rows, TimeNs now,
   batching::WaitAhead ahead;
   for (const auto& replica : replicas_) {
     if (!replica->ready()) continue;
-    ahead.Add(replica->controller(), (this->*rows_of)(*replica), replica->FreeAt(now) - now);
+    const int64_t at_once = (this->*rows_of)(*replica);
+    ahead.Add(replica->controller(), at_once, replica->FreeAt(now) - now, replica->Margin(at_once));
   }
-  return ahead.For(rows);
+  return ahead.For(rows, arrivals_);
 }
 
 // What is kept back of a deadline for the answer's way to the caller.
@@ -277,10 +279,13 @@ int64_t VersionQueue::ReachOf(const Replica& replica) const {
   return rows;
 }
 
-// Waiting takes the other half.
+// Waiting takes the other half. Where applications share the replicas, one that is within its share
+// must have time for what is left of another's batch and a whole one of its own, and for either to take
+// longer than expected.
 TimeNs VersionQueue::BatchObjective() const {
   const TimeNs objective = version_->objective;
-  return (objective - std::min(kHopAllowance, objective / 10)) / 2;
+  const TimeNs mine = objective - std::min(kHopAllowance, objective / 10);
+  return lanes_.shared(clock_.Now()) ? mine / 5 * 2 : mine / 2;
 }
 
 void VersionQueue::Flush() {
@@ -338,7 +343,9 @@ Replica* VersionQueue::NextReplica(TimeNs now, TimeNs* wake_at) {
     if (replica.in_flight() > 1 || stage != nullptr) continue;
     const int64_t limit = LimitOf(replica);
     const TimeNs seal_at = replica.SealAt();
-    if (queue_.rows() >= limit && queue_.NextBatchRows(limit) >= limit) {
+    // A full batch can be staged at once, unless some other application may yet come that goes first.
+    const bool settled = !lanes_.shared(now);
+    if (settled && queue_.rows() >= limit && queue_.NextBatchRows(limit) >= limit) {
       stage = &replica;
     } else if (seal_at > now) {
       *wake_at = std::min(*wake_at, seal_at);
@@ -356,9 +363,9 @@ bool VersionQueue::InTimeAt(TimeNs start, const Replica& replica) const {
 
 TimeNs VersionQueue::TakeFor(const Replica& replica, TimeNs now) {
   const int64_t limit = LimitOf(replica);
-  const TimeNs needed = replica.FreeAt(now) - now +
-                        replica.controller().Estimate(std::min(queue_.rows(), limit)) +
-                        AnswerAllowance();
+  const int64_t rows = std::min(queue_.rows(), limit);
+  const TimeNs needed = replica.FreeAt(now) - now + replica.controller().Estimate(rows) +
+                        replica.Margin(rows) + AnswerAllowance();
   taken_.clear();
   expired_.clear();
   queue_.Take(limit, now, needed, &taken_, &expired_);

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "batching/batch_queue.h"
+#include "batching/wait_ahead.h"
 #include "cache/prediction_cache.h"
 #include "net/event_loop.h"
 #include "services/config.h"
@@ -111,6 +112,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // it out (Take, TakeExpired, Remove) owns it again.
   batching::BatchQueue queue_;
   Lanes lanes_;
+  batching::ArrivalRate arrivals_;
   FlightTable flights_;
   std::shared_ptr<const ServedVersion> version_;
   CachePlace place_;

@@ -3,7 +3,8 @@
 import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Lock
+from time import sleep
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ class Doubler(pb_grpc.GRPCInferenceServiceServicer):
     """y = 2 x, row by row.
 
     `gate` holds every answer back while it is clear; `abandoned` is set when a caller leaves meanwhile.
+    `row_s` is what each row takes. `remaining_s` is what the last call had left of its deadline as it came.
     """
 
     def __init__(self) -> None:
@@ -23,6 +25,9 @@ class Doubler(pb_grpc.GRPCInferenceServiceServicer):
         self.gate.set()
         self.address = ""
         self.calls = 0
+        self.row_s = 0.0
+        self.remaining_s: float | None = None
+        self._one_at_a_time = Lock()
         self.abandoned = Event()
 
     def ModelInfer(
@@ -30,7 +35,11 @@ class Doubler(pb_grpc.GRPCInferenceServiceServicer):
     ) -> pb.ModelInferResponse:
         self.calls += 1
         context.add_callback(lambda: self.gate.is_set() or self.abandoned.set())
+        self.remaining_s = context.time_remaining()
         self.gate.wait(30)
+        if self.row_s:
+            with self._one_at_a_time:
+                sleep(self.row_s * request.inputs[0].shape[0])
         raw = request.raw_input_contents[0]
         numbers = struct.unpack(f"<{len(raw) // 4}f", raw)
         response = pb.ModelInferResponse(model_name=request.model_name, model_version=request.model_version)
