@@ -14,6 +14,7 @@ LOWER_IS_BETTER = {
     "held_rate": False,
     "p50_us": True,
     "p99_us": True,
+    "refused_p99_us": True,
     "cpu_ms": True,
     "hop_cpu_ms": True,
     "idle_cpu": True,

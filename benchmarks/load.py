@@ -43,6 +43,7 @@ class Seen:
     Attributes:
         rate: right answers a second.
         p50_us: median latency; likewise the others. Infinite where calls were never answered.
+        refused_p99_us: until a refusal (RESOURCE_EXHAUSTED) came; infinite when there was none.
         failed: calls that ended in an error or were never sent; ``errors`` names them.
         wrong: sampled answers that were not the expected bytes.
         cpu_ms_per_call: of the server's process tree, in milliseconds a call: CPU seconds per 1,000 calls.
@@ -60,6 +61,7 @@ class Seen:
     wrong: int
     cpu_ms_per_call: float
     client_cpu_s: float
+    refused_p99_us: float = math.inf
     cpu_ms_by_role: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -116,6 +118,7 @@ def run(target: str, load: Load, *, pids: Sequence[int], roles: Mapping[int, str
         wrong=report["wrong"],
         cpu_ms_per_call=1000 * cpu_s / report["all_ok"],
         client_cpu_s=report["cpu_s"],
+        refused_p99_us=math.inf if report["refused_p99_us"] is None else report["refused_p99_us"],
         cpu_ms_by_role={role: 1000 * cpu_s / report["all_ok"] for role, cpu_s in by_role.items()},
     )
 

@@ -78,6 +78,13 @@ class Servers:
             started.deploy(name, str(path), "--cache", "off", *_SIGNATURE)
         return started
 
+    @functools.cache  # noqa: B019
+    def paced(self, objective_ms: int) -> Mesh:
+        """The mesh, with a model of known capacity and that objective as well."""
+        options = ("--cache", "off", "--slo-ms", str(objective_ms))
+        self.mesh.deploy("paced", f"{_MODELS / 'paced.py'}:Paced", *options)
+        return self.mesh
+
     @functools.cached_property
     def fused(self) -> Mesh:
         """One process, with the trivial model, cache off, and again as ``cached``."""

@@ -175,6 +175,9 @@ void Driver::OnAnswer(const Call& call, std::string_view answer) {
 
 void Driver::OnFailure(const Call& call, std::string_view error) {
   if (open_loop_ && call.start_ns >= measure_from_) report_.latency_ns.Record(Histogram::kForever);
+  if (error == "grpc-8" && call.start_ns >= measure_from_) {
+    report_.refused_ns.Record(static_cast<uint64_t>(std::max<int64_t>(now_ - call.start_ns, 0)));
+  }
   const auto known = report_.errors.find(error);
   if (known != report_.errors.end()) {
     ++known->second;

@@ -41,7 +41,9 @@ std::string Report::ToJson() const {
           ", \"p90\": " + Microseconds(latency_ns.Percentile(0.9)) +
           ", \"p99\": " + Microseconds(latency_ns.Percentile(0.99)) +
           ", \"p999\": " + Microseconds(latency_ns.Percentile(0.999)) +
-          ", \"max\": " + Microseconds(latency_ns.max()) + "}, \"cpu_s\": " + Number(cpu_s) + "}";
+          ", \"max\": " + Microseconds(latency_ns.max()) + "}, \"refused_p99_us\": " +
+          (refused_ns.total() == 0 ? "null" : Microseconds(refused_ns.Percentile(0.99))) +
+          ", \"cpu_s\": " + Number(cpu_s) + "}";
   return json;
 }
 

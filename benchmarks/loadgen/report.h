@@ -20,6 +20,7 @@ struct Report {
   uint64_t wrong = 0;
   std::map<std::string, uint64_t, std::less<>> errors;
   Histogram latency_ns;  // calls that an open loop never saw answered count as kForever
+  Histogram refused_ns;  // of calls that ended with RESOURCE_EXHAUSTED in the measured window
   double seconds = 0;
   double cpu_s = 0;      // the load generator's own, whole run
 

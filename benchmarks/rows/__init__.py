@@ -1,13 +1,14 @@
 """Every number that Skysail promises, as a row: one module a subject."""
 
 from benchmarks.experiment import Experiment
-from benchmarks.rows import cache, idle, mesh, models, net
+from benchmarks.rows import cache, idle, mesh, models, net, overload
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *net.EXPERIMENTS,
     *mesh.EXPERIMENTS,
     *models.EXPERIMENTS,
     *cache.EXPERIMENTS,
+    *overload.EXPERIMENTS,
     *idle.EXPERIMENTS,
 )
 

@@ -404,7 +404,6 @@ TEST_F(BatcherTest, RefusesWhatCannotBeInTime) {
   ASSERT_TRUE(AllDone(asked));
 }
 
-// D16: refusals while the server has yet to learn how fast the model is.
 // One application's calls wait in a long queue already when two of another come.
 TEST_F(BatcherTest, AFloodOfOneApplicationDoesNotKeepAnotherWaiting) {
   Gate gate;
@@ -488,6 +487,7 @@ TEST_F(BatcherTest, RefusalsAreCountedByReasonApplicationAndClass) {
             std::get<uint64_t>(*at(lane, "refused").Find("wait_ahead")));
 }
 
+// D16: refusals while the server has yet to learn how fast the model is.
 TEST_F(BatcherTest, TheFirstHundredRequestsOfAFreshServerAreAnswered) {
   TestReplica replica(TestReplica::Slow(5 * kMillisecond));
   Publish(Sum({replica.address()}));

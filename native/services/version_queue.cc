@@ -121,10 +121,8 @@ void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
   for (const auto& replica : replicas_) replica->OnArrival(work->rows, now);
   arrivals_.OnArrival(work->rows, now);
   const TimeNs wait = WaitAhead(*work, now);
-  const TimeNs left = work->deadline - now;
-  if (wait > 0 && wait + AnswerAllowance() > left) {
-    return Refuse(*work->tickets[0], Refusal::kWaitAhead, wait + AnswerAllowance() - left);
-  }
+  const TimeNs left = TimeLeft(*work, now);
+  if (wait > 0 && wait > left) return Refuse(*work->tickets[0], Refusal::kWaitAhead, wait - left);
   if (!work->key.empty()) flights_.Add(work.get());
   Push(std::move(work));
 }
@@ -212,7 +210,7 @@ TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now) const {
   const int64_t rows = queue_.RowsBefore(work) + work.rows;
   const TimeNs wait = WaitFor(rows, now, &VersionQueue::LimitOf);
   // A limit that is still growing says little: refuse only what the model could not do either.
-  if (wait + AnswerAllowance() <= work.deadline - now) return wait;
+  if (wait <= TimeLeft(work, now)) return wait;
   return WaitFor(rows, now, &VersionQueue::ReachOf);
 }
 
@@ -225,6 +223,12 @@ TimeNs VersionQueue::WaitFor(int64_t rows, TimeNs now,
     ahead.Add(replica->controller(), at_once, replica->FreeAt(now) - now, replica->Margin(at_once));
   }
   return ahead.For(rows, arrivals_);
+}
+
+// Until the deadline, less the answer's way and as much again: who is let in should not be dropped later
+// for a little less than was expected.
+TimeNs VersionQueue::TimeLeft(const Work& work, TimeNs now) const {
+  return work.deadline - now - 2 * AnswerAllowance();
 }
 
 // What is kept back of a deadline for the answer's way to the caller.

@@ -75,6 +75,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   TimeNs WaitAhead(const Work& work, TimeNs now) const;
   TimeNs WaitFor(int64_t rows, TimeNs now,
                  int64_t (VersionQueue::*rows_of)(const Replica&) const) const;
+  TimeNs TimeLeft(const Work& work, TimeNs now) const;
   TimeNs AnswerAllowance() const;
   void Refuse(Ticket& ticket, Refusal why, TimeNs retry_after);
   void Pump();

@@ -48,6 +48,7 @@ def test_a_status_is_a_failure_under_its_code_and_no_answer(loadgen: Loadgen, wr
     report = loadgen(wrong_server("status", 4), "--streams", "8")
     assert set(report["errors"]) == {"grpc-14"}
     assert report["failed"] == pytest.approx((report["failed"] + report["all_ok"]) / 4, abs=2)
+    assert report["refused_p99_us"] is None, "another status is no refusal"
 
 
 def test_a_wrong_answer_makes_the_sample_faulty(

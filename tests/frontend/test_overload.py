@@ -53,6 +53,7 @@ async def answered_or_refused(
 
 
 async def test_the_callers_deadline_reaches_the_model_server(path: Path, doubler: Doubler) -> None:
+    """D17."""
     await path.infer(asking(1, 2), timeout_s=0.8)
     assert doubler.remaining_s is not None and 0 < doubler.remaining_s < 0.82
     await path.infer(asking(3, 4), timeout_s=60)
