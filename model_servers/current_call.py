@@ -6,13 +6,11 @@ model that does not ask: what it gives too late is thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
 from typing import Protocol
 
-__all__ = ["Call", "cancelled", "of", "remaining_s"]
+__all__ = ["Call", "become", "cancelled", "remaining_s"]
 
 
 class Call(Protocol):
@@ -42,11 +40,6 @@ def cancelled() -> bool:
     return call is not None and call.cancelled
 
 
-@contextmanager
-def of(call: Call) -> Iterator[None]:
-    """Makes `call` the current one, in this thread: for whoever runs a model, and its tests."""
-    token = _current.set(call)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+def become(call: Call | None) -> None:
+    """Makes `call` this thread's current one, or none: for whoever runs a model, and its tests."""
+    _current.set(call)

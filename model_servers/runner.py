@@ -45,6 +45,7 @@ class ModelRunner:
 
     def _run(self) -> None:
         while (task := self._server.next_task()) is not None:
+            current_call.become(task)
             try:
                 self._answer(task)
             except NativeError:
@@ -53,8 +54,7 @@ class ModelRunner:
     def _answer(self, task: InferTask) -> None:
         try:
             request = codec.decode_request(task.request)
-            with current_call.of(task):
-                returned = self._model.predict(request.inputs)
+            returned = self._model.predict(request.inputs)
             outputs = self._contract.check(returned, rows=task.rows, requested=request.outputs)
             response = codec.encode_response(outputs, datatypes=self._datatypes)
         except ContractBroken as error:
