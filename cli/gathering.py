@@ -15,6 +15,7 @@ import grpc
 from skysail.control import views
 from skysail.control.home import Home
 from skysail.control.running import RunningMesh
+from skysail.control.schema import Version
 from skysail.control.snapshot import Snapshot
 from skysail.control.store import Store
 from skysail.proto import admin_pb2, admin_pb2_grpc
@@ -134,7 +135,9 @@ def _version(model: str, version: str, before: Sample, now: Sample) -> dict[str,
         "version": version,
         "weight": target.weight,
         "replicas": target.replicas,
-        "ready": len(views.ready_replicas(now.snapshot, document)) if document else 0,
+        "ready": _in_rotation(now.snapshot, document, new),
+        "lost": sum(one["replicas"]["lost"] for one in new),
+        "hung": sum(one["replicas"]["hung"] for one in new),
         "requests": _sum(new, "requests"),
         "rate_per_s": _rate(old, new, before, now),
         "batches": batches,
@@ -176,6 +179,14 @@ def _by_application(stats: list[dict[str, Any]]) -> list[dict[str, Any]]:
         }
         for (name, priority), found in sorted(lanes.items())
     ]
+
+
+def _in_rotation(snapshot: Snapshot, version: Version | None, stats: list[dict[str, Any]]) -> int:
+    """The replicas that are there and, as far as a batcher says so, answer."""
+    if version is None:
+        return 0
+    there = len(views.ready_replicas(snapshot, version)) + len(version.endpoints)
+    return min(there, max((one["replicas"]["ready"] for one in stats), default=there))
 
 
 def _find(sample: Sample, *path: str) -> list[dict[str, Any]]:

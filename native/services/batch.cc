@@ -29,4 +29,9 @@ void Batch::MemberLeft() {
   if (++left_ == members_.size() && stream_ != nullptr) stream_->Cancel();
 }
 
+void Batch::TakeBack() {
+  taken_back_ = true;
+  if (stream_ != nullptr) stream_->Cancel();
+}
+
 }  // namespace skysail::services

@@ -2,6 +2,7 @@
 #ifndef SKYSAIL_SERVICES_BATCH_H_
 #define SKYSAIL_SERVICES_BATCH_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -38,6 +39,8 @@ class Batch final : public net::ClientStreamHandler {
   // A member is no longer wanted. When none is, the call is cancelled: OnBatchEnded runs in here, and
   // this may be destroyed.
   void MemberLeft();
+  // Takes it back from a replica that hangs: cancelled as above, though members still wait.
+  void TakeBack();
 
   void OnMessage(Slice message) override { answer_ = std::move(message); }
   void OnDone(net::CallResult result) override {
@@ -50,6 +53,12 @@ class Batch final : public net::ClientStreamHandler {
   int64_t rows() const { return rows_; }
   bool full() const { return full_; }  // as large as the limit allowed
   TimeNs sent() const { return sent_; }
+  // Holds what a replica was lost with, or hung at, before.
+  bool retried() const {
+    return std::any_of(members_.begin(), members_.end(),
+                       [](const auto& work) { return work->retried; });
+  }
+  bool taken_back() const { return taken_back_; }
   bool abandoned() const { return left_ == members_.size(); }
 
  private:
@@ -61,6 +70,7 @@ class Batch final : public net::ClientStreamHandler {
   Slice answer_;
   TimeNs sent_ = 0;
   size_t left_ = 0;
+  bool taken_back_ = false;
 };
 
 }  // namespace skysail::services

@@ -10,6 +10,7 @@
 #include "selection/weighted.h"
 #include "services/answer.h"
 #include "services/hop_channel.h"
+#include "services/peer_options.h"
 #include "services/prediction_id.h"
 #include "services/reserved.h"
 #include "services/retry_budget.h"
@@ -25,8 +26,8 @@ constexpr size_t kMostPackedBytes = 64 << 10;
 
 // One endpoint as one loop sees it.
 struct Peer {
-  Peer(net::EventLoop& loop, Endpoint endpoint, net::Address address)
-      : endpoint(std::move(endpoint)), channel(loop, std::move(address), {}), hop(channel) {}
+  Peer(net::EventLoop& loop, Endpoint endpoint, const net::Address& address)
+      : endpoint(std::move(endpoint)), channel(loop, address, PeerOptions(address)), hop(channel) {}
   bool away() const {
     const State state = channel.state();
     return state == State::kBackoff || state == State::kClosed;

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "services/peer_options.h"
+
 namespace skysail::services {
 namespace {
 
@@ -14,6 +16,11 @@ using State = net::ClientChannel::State;
 constexpr TimeNs kWayToReplica = 150 * kMicrosecond;
 // How long a suspect replica may take for one request before it is asked again.
 constexpr TimeNs kProbePatience = 30 * kSecond;
+// What runs may take so many times what was learned, and at least the objective within these bounds:
+// below, a pause of the machine would count as hung; above, calls would have no time left.
+constexpr int kOverdueFactor = 4;
+constexpr TimeNs kLeastPatience = 250 * kMillisecond;
+constexpr TimeNs kMostPatience = kSecond;
 // Weight of the newest estimate's error in their mean.
 constexpr double kSurpriseGain = 0.1;
 
@@ -65,8 +72,7 @@ Replica::Replica(ReplicaOwner& owner, net::EventLoop& loop, Endpoint endpoint,
                  net::Address address, batching::LimitOptions limits, const Clock& clock)
     : owner_(owner), loop_(loop), endpoint_(std::move(endpoint)), clock_(clock),
       controller_(limits), state_(State::kConnecting),
-      channel_(std::make_unique<net::ClientChannel>(loop, std::move(address),
-                                                    net::ChannelOptions{})) {
+      channel_(std::make_unique<net::ClientChannel>(loop, address, PeerOptions(address))) {
   channel_->SetStateListener([this](State state) { OnState(state); });
   channel_->Connect();
   state_ = channel_->state();
@@ -132,6 +138,21 @@ TimeNs Replica::Learn(const Batch& batch, TimeNs objective, bool late, int64_t w
   controller_.Observe(batch.rows(), took, objective, batch.full());
   gathering_.OnAnswered(batch.rows(), now, {controller_.Estimate(1), objective, waiting, limit});
   return took;
+}
+
+TimeNs Replica::OverdueAt(TimeNs objective) const {
+  if (in_flight_.empty()) return kNever;
+  const TimeNs expected = controller_.Estimate(in_flight_.front()->rows());
+  const TimeNs patience = std::clamp(objective, kLeastPatience, kMostPatience);
+  return running_since_ + std::max(kOverdueFactor * expected, expected + patience);
+}
+
+void Replica::Abandon() {
+  std::vector<Batch*> taken;
+  for (const auto& batch : in_flight_) {
+    if (!batch->retried()) taken.push_back(batch.get());
+  }
+  for (Batch* batch : taken) batch->TakeBack();
 }
 
 void Replica::Suspect(Bytes request) {

@@ -4,9 +4,10 @@
 // next. What is staged can no longer grow, so it is sealed as late as possible: when a full batch waits,
 // or when the running one is about to end, going by what was learned.
 //
-// A replica is out of rotation while its channel is not ready, and when it let a batch's time pass:
-// then a copy of one request is put to it, and it is back when that is answered, whatever the answer
-// (a hung model answers nothing; a hung process loses its connection).
+// A replica is out of rotation while its channel is not ready, and while it is suspect: when it let a
+// batch's time pass, or is far behind what was learned of it. Then a copy of one request is put to it,
+// and it is back when that is answered, whatever the answer (a hung model answers nothing; a hung
+// process loses its connection).
 #ifndef SKYSAIL_SERVICES_REPLICA_H_
 #define SKYSAIL_SERVICES_REPLICA_H_
 
@@ -77,8 +78,17 @@ class Replica final : public BatchOwner {
   // up rather than answered, which says something only when its time was over. `objective` is what a
   // batch may take; `waiting` rows wait now, of which `limit` fit a batch.
   TimeNs Learn(const Batch& batch, TimeNs objective, bool late, int64_t waiting, int64_t limit);
+  // When the batch that runs is so late that the model must be taken for hung; kNever when none runs.
+  // `objective` as above.
+  TimeNs OverdueAt(TimeNs objective) const;
+  bool suspect() const { return probe_ != nullptr; }
   // Out of rotation until it has answered this.
   void Suspect(Bytes request);
+  // The work of the first batch in flight, which stands for what it hangs at. Requires one.
+  const Work& running() const { return *in_flight_.front()->members().front(); }
+  // Takes the batches in flight back: they end as cancelled. Not those that were taken from a replica
+  // before: what makes one replica hang must not be tried on all.
+  void Abandon();
 
   void OnBatchEnded(Batch& batch, net::CallResult result) override;
 

@@ -50,7 +50,8 @@ VersionQueue::VersionQueue(net::EventLoop& home, std::shared_ptr<const ServedVer
                            const Clock& clock)
     : home_(home), stats_(std::move(stats)), clock_(clock), queue_(options),
       lanes_(queue_, *stats_), version_(std::move(version)), stackable_(IsStackable(*version_)),
-      seal_timer_([this] { Schedule(); }), expiry_timer_([this] { Schedule(); }) {}
+      seal_timer_([this] { Schedule(); }), expiry_timer_([this] { Schedule(); }),
+      overdue_timer_([this] { Schedule(); }) {}
 
 VersionQueue::~VersionQueue() {
   closing_ = true;
@@ -295,6 +296,7 @@ TimeNs VersionQueue::BatchObjective() const {
 void VersionQueue::Flush() {
   ExpireDue();
   Pump();
+  DoubtOverdue();
   UpdateGauges();
   const bool busy = !queue_.empty() || !leaving_.empty() ||
                     std::any_of(replicas_.begin(), replicas_.end(),
@@ -436,6 +438,34 @@ void VersionQueue::Expire(std::unique_ptr<Work> work, TimeNs now, TimeNs by) {
   }
 }
 
+void VersionQueue::DoubtOverdue() {
+  const TimeNs now = clock_.Now();
+  TimeNs next = kNever;
+  for (const auto& replica : replicas_) {
+    const TimeNs at = replica->OverdueAt(BatchObjective());
+    if (at > now) {
+      next = std::min(next, at);
+    } else if (!replica->suspect()) {
+      stats_->replicas_hung.Add();
+      Suspect(*replica, replica->running());
+    }
+  }
+  const bool others = std::any_of(replicas_.begin(), replicas_.end(),
+                                  [](const auto& replica) { return replica->ready(); });
+  for (const auto& replica : replicas_) {
+    if (others && replica->suspect()) replica->Abandon();
+  }
+  if (overdue_at_ <= now) overdue_at_ = kNever;  // the timer has fired
+  if (next >= overdue_at_) return;               // it fires soon enough
+  overdue_at_ = next;
+  overdue_timer_.Set(home_, next);
+}
+
+void VersionQueue::Suspect(Replica& replica, const Work& work) {
+  replica.Suspect(oip::ModelRequest(work.request->message, work.request->view, version_->model,
+                                    version_->version));
+}
+
 void VersionQueue::FailWaiting(const Status& status) {
   std::vector<std::unique_ptr<Work>> waiting;
   expired_.clear();
@@ -471,17 +501,14 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
   const ErrorKind kind = result.status.kind();
   const bool refused =
       result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
-  const bool late = kind == ErrorKind::kDeadlineExceeded || kind == ErrorKind::kCancelled;
+  const bool late = (kind == ErrorKind::kDeadlineExceeded || kind == ErrorKind::kCancelled) &&
+                    !batch->taken_back();
   for (const auto& work : batch->members()) work->batch = nullptr;
   if (kind == ErrorKind::kOk || (late && !lost && !refused)) {
     const TimeNs took =
         replica.Learn(*batch, BatchObjective(), late, queue_.rows(), LimitOf(replica));
     if (!late) stats_->model_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(took, 0)));
-    if (late && !closing_ && took > BatchObjective()) {
-      replica.Suspect(oip::ModelRequest(batch->members()[0]->request->message,
-                                        batch->members()[0]->request->view, version_->model,
-                                        version_->version));
-    }
+    if (late && !closing_ && took > BatchObjective()) Suspect(replica, *batch->members()[0]);
   }
   if (lost) stats_->replicas_lost.Add();
 

@@ -86,6 +86,9 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // returns into expired_.
   TimeNs TakeFor(const Replica& replica, TimeNs now);
   void ExpireDue();
+  // Takes hung replicas out of rotation, and what they hold back from them where another can take it.
+  void DoubtOverdue();
+  void Suspect(Replica& replica, const Work& work);
   void Expire(std::unique_ptr<Work> work, TimeNs now, TimeNs by);
   void FailWaiting(const Status& status);
 
@@ -126,8 +129,8 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   size_t next_replica_ = 0;
   std::vector<std::unique_ptr<Replica>> replicas_;
   std::vector<std::unique_ptr<Replica>> leaving_;  // out of the configuration, with work to end
-  net::Timer seal_timer_, expiry_timer_;
-  TimeNs expiry_at_ = kNever;
+  net::Timer seal_timer_, expiry_timer_, overdue_timer_;
+  TimeNs expiry_at_ = kNever, overdue_at_ = kNever;
   std::vector<batching::QueueEntry*> taken_, expired_;  // scratch
 };
 

@@ -61,7 +61,8 @@ Report VersionStats::ToReport() const {
   Report replica_counts;
   replica_counts.Add("known", replicas.load(std::memory_order_relaxed))
       .Add("ready", replicas_ready.load(std::memory_order_relaxed))
-      .Add("lost", replicas_lost.value());
+      .Add("lost", replicas_lost.value())
+      .Add("hung", replicas_hung.value());
   Report report = calls.ToReport();
   report.Add("cache", std::move(cache))
       .Add("batching", std::move(batching))

@@ -42,7 +42,7 @@ struct LaneStats {
 struct VersionStats {
   CallStats calls;
   telemetry::Counter cache_lookups, cache_hits, coalesced;
-  telemetry::Counter batches, retried, replicas_lost;
+  telemetry::Counter batches, retried, replicas_lost, replicas_hung;
   telemetry::Histogram queue_ns;    // from arrival to dispatch, per call
   telemetry::Histogram model_ns;    // of one batch, as the replica took it
   telemetry::Histogram batch_rows;

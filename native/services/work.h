@@ -74,7 +74,7 @@ struct Work final : batching::QueueEntry {
   Work* next_in_bucket = nullptr;  // of the flight table
   Batch* batch = nullptr;   // that runs it now
   int refusals = 0;         // by replicas that certainly did not run it
-  bool retried = false;     // was running when a replica was lost
+  bool retried = false;     // was running when a replica was lost or hung
 
   bool wanted() const {
     return std::any_of(tickets.begin(), tickets.end(),

@@ -1,0 +1,58 @@
+"""Row sums by a model that can be made to misbehave, one process at a time.
+
+What is in the file `FAULTS/<pid>` is what the replica of that process does at its next calls:
+
+    raise        raises
+    rows         returns a row too many
+    slow S       takes S seconds
+    hang         computes for ever, or until the file is gone
+    leak N       keeps N MiB more with each call
+    grab N       wants N MiB for one call
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+FAULTS = Path("{FAULTS}")
+
+
+class Sum:
+    """y = the sum of each row of x."""
+
+    inputs = ("x:FP32:[-1,16]",)
+    outputs = ("y:FP32:[-1]",)
+    max_rows = 64
+
+    def load(self, path: str | None) -> None:
+        """Nothing to load."""
+        self._fault = FAULTS / str(os.getpid())
+        self._kept: list[np.ndarray] = []
+
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Sums, or does as it was told."""
+        y = inputs["x"].sum(axis=1)
+        try:
+            what, _, number = self._fault.read_text().partition(" ")
+        except FileNotFoundError:
+            return {"y": y}
+        match what:
+            case "raise":
+                raise ValueError("told to raise")
+            case "rows":
+                return {"y": np.zeros(len(y) + 1, np.float32)}
+            case "slow":
+                time.sleep(float(number))
+            case "hang":
+                while self._fault.exists():
+                    sum(range(10_000))
+            case "leak":
+                self._kept.append(np.ones(int(number) << 17))
+            case "grab":
+                np.ones(int(number) << 17)
+        return {"y": y}

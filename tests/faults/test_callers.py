@@ -1,0 +1,59 @@
+"""Callers leave in droves, or ask for more than there is time for; the others are served."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import grpc
+import numpy as np
+
+from skysail.native import codec
+from tests.e2e.conftest import until
+from tests.faults.conftest import MODEL, Faults, check, steady
+from tests.faults.load import METHOD, OPTIONS, WIDTH
+
+STORM = 2000
+
+
+async def storm(address: str, *, timeout_s: float, leave_after_s: float | None) -> list[str]:
+    """Many calls at once, all with that deadline; cancels them where they are to leave. Their statuses."""
+    request = codec.encode_request(MODEL, {"x": np.ones((1, WIDTH), np.float32)})
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        infer = channel.unary_unary(METHOD)
+        calls = [infer(request, timeout=timeout_s) for _ in range(STORM)]
+        if leave_after_s is not None:
+            await asyncio.sleep(leave_after_s)
+            for call in calls:
+                call.cancel()
+        return [(await call.code()).name for call in calls]
+
+
+def test_callers_that_leave_together_take_nobody_with_them(faults: Faults) -> None:
+    with faults.load() as load:
+        steady(load)
+        with faults.misbehaving(faults.replica(0), "slow 0.1"), faults.misbehaving(faults.replica(1), "slow 0.1"):
+            for leave_after_s in (0.05, 0.2):
+                left = asyncio.run(storm(faults.mesh.grpc, timeout_s=5, leave_after_s=leave_after_s))
+                assert set(left) <= {"OK", "CANCELLED", "RESOURCE_EXHAUSTED"}
+                assert left.count("CANCELLED") > STORM / 2
+        lifted_s = time.monotonic()
+        steady(load, 200)
+        until(lambda: faults.version()["queued"] == 0)
+    # Those who came in the middle of the storm may have been told that the wait is too long.
+    check(load, "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
+    assert load.recovered_s() < lifted_s + 1.0
+
+
+def test_queue_that_expires_as_a_whole_leaves_the_replicas_serving(faults: Faults) -> None:
+    with faults.load(rate_per_s=20) as load:
+        steady(load, 20)
+        with faults.misbehaving(faults.replica(0), "slow 0.5"), faults.misbehaving(faults.replica(1), "slow 0.5"):
+            time.sleep(0.2)
+            ended = asyncio.run(storm(faults.mesh.grpc, timeout_s=0.2, leave_after_s=None))
+            assert ended.count("DEADLINE_EXCEEDED") + ended.count("RESOURCE_EXHAUSTED") > STORM / 2
+        lifted_s = time.monotonic()
+        steady(load, 40)
+        until(lambda: faults.version()["queued"] == 0)
+    check(load, "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
+    assert load.recovered_s() < lifted_s + 1.0

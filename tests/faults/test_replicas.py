@@ -1,0 +1,102 @@
+"""A replica dies, hangs, raises, lies, dawdles or eats memory; callers of the model barely notice."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from tests.e2e.conftest import until
+from tests.faults.conftest import Faults, check, steady, stopped
+
+#: Within which a replica that does not answer is out of rotation.
+OUT_OF_ROTATION_S = 2.0
+
+
+def test_killed_replica_fails_no_call_while_another_is_up(faults: Faults) -> None:
+    pid = faults.replica(0)
+    with faults.load() as load:
+        steady(load)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: faults.restarted("sum@1@0", pid))
+        steady(load, 200)
+    check(load)
+    assert faults.units()["sum@1@0"]["failures"] >= 1
+    until(faults.whole)
+
+
+def test_terminated_replica_drains_and_fails_no_call(faults: Faults) -> None:
+    pid = faults.replica(1)
+    with faults.load() as load:
+        steady(load)
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: faults.restarted("sum@1@1", pid))
+        steady(load, 200)
+    check(load)
+    until(faults.whole)
+
+
+def test_stopped_replica_is_out_of_rotation_within_two_seconds(faults: Faults) -> None:
+    with faults.load() as load:
+        steady(load)
+        began_s = time.monotonic()
+        with stopped(faults.replica(0)):
+            until(lambda: bool(load.sent(began_s + OUT_OF_ROTATION_S)))
+            steady(load, 400)
+        steady(load, 200)
+    check(load)
+    until(faults.whole)
+
+
+def test_hung_model_is_out_of_rotation_within_two_seconds_and_back_when_it_answers(faults: Faults) -> None:
+    pid = faults.replica(0)
+    with faults.load() as load:
+        steady(load)
+        began_s = time.monotonic()
+        with faults.misbehaving(pid, "hang"):
+            until(lambda: bool(load.sent(began_s + OUT_OF_ROTATION_S)))
+            steady(load, 400)
+            assert faults.version()["ready"] == 1
+        until(faults.whole)
+        steady(load, 200)
+    check(load)
+    assert faults.replica(0) == pid
+
+
+def test_model_that_raises_fails_its_own_batches_with_its_words(faults: Faults) -> None:
+    pid = faults.replica(0)
+    with faults.load() as load:
+        steady(load)
+        with faults.misbehaving(pid, "raise"):
+            until(lambda: load.statuses().get("INTERNAL", 0) > 20)
+        lifted_s = time.monotonic()
+        steady(load, 200)
+    check(load, "INTERNAL")
+    assert all("ValueError: told to raise" in one.text for one in load.failures())
+    assert load.answered() > len(load.failures())
+    assert load.recovered_s() < lifted_s
+    assert faults.replica(0) == pid
+
+
+def test_model_that_returns_wrong_rows_is_never_believed(faults: Faults) -> None:
+    pid = faults.replica(1)
+    with faults.load() as load:
+        steady(load)
+        with faults.misbehaving(pid, "rows"):
+            until(lambda: load.statuses().get("INTERNAL", 0) > 20)
+        lifted_s = time.monotonic()
+        steady(load, 200)
+    check(load, "INTERNAL")
+    assert all("the model broke its signature: output 'y' must have" in one.text for one in load.failures())
+    assert load.recovered_s() < lifted_s
+    assert faults.replica(1) == pid
+
+
+def test_slow_replica_takes_the_calls_that_it_can_answer_in_time(faults: Faults) -> None:
+    with faults.load() as load:
+        steady(load)
+        with faults.misbehaving(faults.replica(0), "slow 0.2"):
+            steady(load, 600)
+        steady(load, 200)
+    check(load)
+    until(faults.whole)

@@ -1,0 +1,46 @@
+"""A service dies, hangs, drains or runs out of descriptors; callers come back to a mesh that serves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.e2e.conftest import until
+from tests.faults.conftest import Faults, check, steady
+
+#: Python, its libraries and the first look at etcd, on a slow machine.
+RESTART_S = 15.0
+
+
+@pytest.mark.parametrize("role", ["batcher", "selector", "frontend"])
+def test_killed_service_is_restarted_and_serves_again(faults: Faults, role: str) -> None:
+    pid = faults.pid(role)
+    with faults.load() as load:
+        steady(load)
+        killed_s = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: faults.restarted(role, pid))
+        until(lambda: load.answered(killed_s) > 0)
+        steady(load, 200)
+    check(load, "UNAVAILABLE", "DEADLINE_EXCEEDED")
+    assert load.recovered_s() < killed_s + RESTART_S
+    assert not load.statuses(until_s=killed_s - 1).keys() - {"OK"}
+
+
+@pytest.mark.parametrize("role", ["batcher", "selector", "frontend"])
+def test_terminated_service_answers_what_it_holds(faults: Faults, role: str) -> None:
+    pid = faults.pid(role)
+    with faults.load() as load:
+        steady(load)
+        told_s = time.monotonic()
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: faults.restarted(role, pid))
+        until(lambda: load.answered(told_s + 0.5) > 0)
+        steady(load, 200)
+    # Calls that it held are answered; those that came after are told that nobody is there.
+    check(load, "UNAVAILABLE")
+    assert all(one.sent_s > told_s - 0.05 for one in load.failures())
+    assert load.recovered_s() < told_s + RESTART_S
