@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,9 @@ def steady(load: Load, calls: int = 100) -> None:
 
 def check(load: Load, *allowed: str) -> None:
     """What holds of every fault: right answers, in time, and no other errors than `allowed`."""
-    assert set(load.statuses()) <= {"OK", *allowed}, [one for one in load.failures() if one.status not in allowed]
+    assert set(load.statuses()) <= {"OK", *allowed}, [
+        one for one in load.failures() if one.status not in allowed
+    ]
     assert all(one.right for one in load.outcomes)
     late = [one for one in load.outcomes if one.status == "OK" and one.took_s > OBJECTIVE_S + SEEN_LATE_S]
     assert late == []
@@ -133,7 +135,5 @@ def stopped(pid: int) -> Iterator[None]:
     try:
         yield
     finally:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
-        except ProcessLookupError:
-            pass

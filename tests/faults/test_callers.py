@@ -32,7 +32,10 @@ async def storm(address: str, *, timeout_s: float, leave_after_s: float | None) 
 def test_callers_that_leave_together_take_nobody_with_them(faults: Faults) -> None:
     with faults.load() as load:
         steady(load)
-        with faults.misbehaving(faults.replica(0), "slow 0.1"), faults.misbehaving(faults.replica(1), "slow 0.1"):
+        with (
+            faults.misbehaving(faults.replica(0), "slow 0.1"),
+            faults.misbehaving(faults.replica(1), "slow 0.1"),
+        ):
             for leave_after_s in (0.05, 0.2):
                 left = asyncio.run(storm(faults.mesh.grpc, timeout_s=5, leave_after_s=leave_after_s))
                 assert set(left) <= {"OK", "CANCELLED", "RESOURCE_EXHAUSTED"}
@@ -48,7 +51,10 @@ def test_callers_that_leave_together_take_nobody_with_them(faults: Faults) -> No
 def test_queue_that_expires_as_a_whole_leaves_the_replicas_serving(faults: Faults) -> None:
     with faults.load(rate_per_s=20) as load:
         steady(load, 20)
-        with faults.misbehaving(faults.replica(0), "slow 0.5"), faults.misbehaving(faults.replica(1), "slow 0.5"):
+        with (
+            faults.misbehaving(faults.replica(0), "slow 0.5"),
+            faults.misbehaving(faults.replica(1), "slow 0.5"),
+        ):
             time.sleep(0.2)
             ended = asyncio.run(storm(faults.mesh.grpc, timeout_s=0.2, leave_after_s=None))
             assert ended.count("DEADLINE_EXCEEDED") + ended.count("RESOURCE_EXHAUSTED") > STORM / 2

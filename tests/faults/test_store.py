@@ -8,6 +8,7 @@ import signal
 from tests.e2e.conftest import until
 from tests.faults.conftest import Faults, check, steady
 
+
 def test_predictions_go_on_while_etcd_is_restarted(faults: Faults) -> None:
     pid = faults.pid("etcd")
     with faults.load() as load:
