@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from skysail.control.backoff import Backoff
@@ -23,15 +24,23 @@ class Registration:
         ttl_s: how long the others believe in a process that has vanished without a word. Shorter notices
             sooner, longer endures longer pauses of this process.
         backoff: between attempts while the store is away; its limit should be well below `ttl_s`.
+        on_heard: called whenever the store has answered.
     """
 
     def __init__(
-        self, store: Store, key: str, *, ttl_s: float = 10.0, backoff: Backoff | None = None
+        self,
+        store: Store,
+        key: str,
+        *,
+        ttl_s: float = 10.0,
+        backoff: Backoff | None = None,
+        on_heard: Callable[[], None] = lambda: None,
     ) -> None:
         self._store = store
         self._key = key
         self._ttl_s = ttl_s
         self._backoff = backoff or Backoff(limit_s=ttl_s / 10)
+        self._on_heard = on_heard
         self._wanted: bytes | None = None
         self._written: bytes | None = None
         self._lease: int | None = None
@@ -72,10 +81,12 @@ class Registration:
         except LeaseLost:
             log.warning("the store has lost the lease of %s: registering again", self._key)
             self._lease = None
+            self._on_heard()
             return 0.0
         except StoreUnavailable:
             return self._backoff.fail()
         self._backoff.succeed()
+        self._on_heard()
         return self._ttl_s / 3
 
     async def close(self, *, timeout_s: float = 2.0) -> None:

@@ -27,6 +27,7 @@ from skysail.control.admin_servicer import AdminServicer
 from skysail.control.catalogue import Namespace
 from skysail.control.etcd_store import EtcdStore
 from skysail.control.health import Health
+from skysail.control.lingering import Lingering
 from skysail.control.mirror import Mirror
 from skysail.control.oip_servicer import OipServicer
 from skysail.control.options import ServiceOptions
@@ -90,8 +91,14 @@ class Service(ABC):
         self._failure: asyncio.Future[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._mirror = Mirror(self._store, self._apply)
+        self._in_force = Snapshot()
+        self._lingering = Lingering(self.options.lease_ttl_s)
+        self._asking_again: asyncio.TimerHandle | None = None
         self._registration = Registration(
-            self._store, keys.instance(self.role, self.id), ttl_s=self.options.lease_ttl_s
+            self._store,
+            keys.instance(self.role, self.id),
+            ttl_s=self.options.lease_ttl_s,
+            on_heard=self._lingering.heard,
         )
         self._handlers = GrpcHandlers()
         self._health = Health()
@@ -122,7 +129,7 @@ class Service(ABC):
     @property
     def snapshot(self) -> Snapshot:
         """The configuration in force. On any thread."""
-        return self._mirror.snapshot
+        return self._in_force
 
     @property
     def plane(self) -> Plane:
@@ -177,6 +184,8 @@ class Service(ABC):
         if self._draining:
             return
         self._draining = True
+        if self._asking_again is not None:
+            self._asking_again.cancel()
         self._health.drain()
         for task in self._tasks:
             task.cancel()
@@ -235,10 +244,18 @@ class Service(ABC):
             with addresses.private_files():
                 self.unix_address = self._server.listen(f"unix:{self.options.unix_path}", inner=not edge)
 
-    def _apply(self, snapshot: Snapshot) -> None:
+    def _apply(self, stored: Snapshot) -> None:
+        snapshot, again_s = self._lingering.keep(stored)
         self._plane.publish(snapshot)
+        self._in_force = snapshot
         if self._draining:
             return
+        if self._asking_again is not None:
+            self._asking_again.cancel()
+            self._asking_again = None
+        if again_s is not None:
+            loop = asyncio.get_running_loop()
+            self._asking_again = loop.call_later(again_s, lambda: self._apply(self._mirror.snapshot))
         self._registration.publish(
             Instance(
                 role=self.role,
