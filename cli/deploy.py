@@ -37,6 +37,10 @@ def deploy(
         typer.Option(help="One row of output as JSON, answered when no model answers in time."),
     ] = None,
     cache: Annotated[str | None, typer.Option(help=r"on or off. \[on at first]")] = None,
+    memory_mib: Annotated[
+        int | None,
+        typer.Option(min=0, max=1 << 20, help=r"Memory of a replica; 0: no limit. \[no limit at first]"),
+    ] = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="An input, as x:FP32:[-1,16]; repeatable.")
     ] = None,
@@ -71,6 +75,7 @@ def deploy(
         objective_ms=slo_ms,
         default=parsed,
         cache=None if cache is None else cache == "on",
+        memory_mib=memory_mib,
         timeout_s=timeout_s,
     )
     done = asyncio.run(deploy_model(Home.from_environment(), request, note))

@@ -47,6 +47,7 @@ class Request:
     objective_ms: float | None
     default: JsonValue
     cache: bool | None
+    memory_mib: int | None
     timeout_s: float
 
 
@@ -121,6 +122,7 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
             objective_ms=request.objective_ms,
             default=request.default,
             cache=request.cache,
+            memory_mib=request.memory_mib,
         )
         wanted = (await read_snapshot(store)).models[request.name].versions[version.version].replicas
         if wanted == 0:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,15 @@ __all__ = ["settle_options", "start_detached", "start_here"]
 
 
 def settle_options(
-    home: Home, *, grpc: str, http: str, etcd: str | None, fused: bool, threads: int, cache_mib: int
+    home: Home,
+    *,
+    grpc: str,
+    http: str,
+    etcd: str | None,
+    fused: bool,
+    threads: int,
+    cache_mib: int,
+    hung_after_s: float,
 ) -> MeshOptions:
     """Checks that the mesh can start, and chooses its ports.
 
@@ -43,7 +52,7 @@ def settle_options(
                 address.endswith(":0") or getattr(left, name) == address for name, address in wanted.items()
             )
             if same and etcd == (None if left.etcd_peer else left.etcd):
-                return left
+                return replace(left, hung_after_s=hung_after_s)
         stop_leftovers(home)
     last = home.read("addresses") or {}
     private = last if last.get("etcd_peer") else {}
@@ -55,6 +64,7 @@ def settle_options(
         fused=fused,
         threads=threads,
         cache_mib=cache_mib,
+        hung_after_s=hung_after_s,
     )
 
 

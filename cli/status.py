@@ -126,7 +126,9 @@ def render(found: dict[str, Any]) -> Group:
             hits="hit_rate",
             refused="refused",
         ),
-        _table("Processes", found["processes"], name="name", pid="pid", failures="failures"),
+        _table(
+            "Processes", found["processes"], name="name", pid="pid", failures="failures", latest="last_end"
+        ),
         "Times are in milliseconds, rates per second; batch is the mean of rows, limit the most of them now.",
     )
 

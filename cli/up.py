@@ -37,6 +37,9 @@ def up(
         int,
         typer.Option(min=0, max=1 << 20, help="What the prediction cache may hold, in MiB; 0 keeps nothing."),
     ] = 24,
+    hung_after_s: Annotated[
+        float, typer.Option(min=2, max=3600, help="Restart a process that answers nothing for so long.")
+    ] = 10.0,
     as_json: JsonOption = False,
 ) -> None:
     """Start everything: etcd, the services, and the replicas of what is deployed."""
@@ -45,7 +48,14 @@ def up(
 
     home = Home.from_environment()
     options = settle_options(
-        home, grpc=listen, http=http, etcd=etcd, fused=fused, threads=threads, cache_mib=cache_mib
+        home,
+        grpc=listen,
+        http=http,
+        etcd=etcd,
+        fused=fused,
+        threads=threads,
+        cache_mib=cache_mib,
+        hung_after_s=hung_after_s,
     )
     if foreground:
         start_here(home, options, lambda record: _print_ready(record, as_json=as_json))

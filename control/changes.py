@@ -16,7 +16,7 @@ from pydantic import JsonValue
 from skysail.control import keys
 from skysail.control.default_output import encode_default
 from skysail.control.errors import AlreadyExists, Conflict, FailedPrecondition, InvalidArgument, NotFound
-from skysail.control.schema import Application, Document, Model, Version, VersionTarget
+from skysail.control.schema import Application, Document, Model, Resources, Version, VersionTarget
 from skysail.control.snapshot import Assembler, Snapshot
 from skysail.control.store import Delete, Listing, Put, Store, Unchanged, Write
 from skysail.control.views import signature
@@ -101,6 +101,7 @@ async def deploy(
     objective_ms: float | None = None,
     default: JsonValue = None,
     cache: bool | None = None,
+    memory_mib: int | None = None,
 ) -> int:
     """Makes a version known and wants `replicas` of it; makes the model when there is none.
 
@@ -124,14 +125,16 @@ async def deploy(
                 f"({known.artefact.uri}, {known.artefact.digest}): versions never change, choose another name"
             )
         draft.put(key, version)
-        _want(draft, version, replicas, cache)
+        _want(draft, version, replicas, cache, memory_mib)
         if objective_ms is not None or default is not None:
             _adjust_application(draft, version, objective_ms, default)
 
     return await _commit(store, decide)
 
 
-def _want(draft: _Draft, version: Version, replicas: int | None, cache: bool | None) -> None:
+def _want(
+    draft: _Draft, version: Version, replicas: int | None, cache: bool | None, memory_mib: int | None
+) -> None:
     key = keys.model(version.model)
     model = draft.get(Model, key)
     targets = dict(model.versions) if model else {}
@@ -143,6 +146,8 @@ def _want(draft: _Draft, version: Version, replicas: int | None, cache: bool | N
     wanted = Model.make(**{**dict(model or {"name": version.model}), "versions": targets})
     if cache is not None:
         wanted = wanted.model_copy(update={"cache": wanted.cache.model_copy(update={"enabled": cache})})
+    if memory_mib is not None:
+        wanted = wanted.model_copy(update={"resources": Resources.make(memory_mib=memory_mib)})
     draft.put(key, wanted)
 
 

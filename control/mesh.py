@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from skysail.control.launcher import SINGLE_THREADED, Unit
 from skysail.control.schema import Version
 from skysail.control.signature_text import format_tensor
 from skysail.control.snapshot import Snapshot
+from skysail.control.watchdog import Target
 
-__all__ = ["SKYSAIL", "MeshOptions", "etcd_unit", "replica_units", "service_units"]
+__all__ = ["SKYSAIL", "MeshOptions", "etcd_unit", "replica_units", "service_units", "targets"]
 
 #: What needs others has a higher stage; see Unit.
 _ETCD, _REPLICA, _BATCHER, _SELECTOR, _FRONTEND = range(5)
@@ -35,6 +36,7 @@ class MeshOptions:
         fused: frontend, selector and batcher in one process instead of three.
         threads: event-loop threads of each service process. More serve more calls and need that many cores.
         cache_mib: what a batcher's prediction cache may hold, in MiB.
+        hung_after_s: a process that has not answered for so long is killed and started again.
     """
 
     grpc: str
@@ -44,6 +46,7 @@ class MeshOptions:
     fused: bool = False
     threads: int = 1
     cache_mib: int = 24
+    hung_after_s: float = 10.0
 
     def encode(self) -> dict[str, Any]:
         """For the record in `run/`."""
@@ -105,6 +108,29 @@ def replica_units(options: MeshOptions, snapshot: Snapshot, sockets: Path) -> It
                 except NotFound:
                     # Another machine's artefact, or one that was deleted: nothing that could be started here.
                     break
+
+
+def targets(snapshot: Snapshot, pids: Mapping[str, int | None], *, machine: str) -> Iterator[Target]:
+    """What a watchdog should know of the units whose processes are `pids`.
+
+    Args:
+        snapshot: where they are registered, and what they may use.
+        pids: of the units that should run, by name; None: it does not run now.
+        machine: that they run on.
+    """
+    registered = {one.pid: one.address for one in snapshot.replicas.values() if one.machine == machine} | {
+        one.pid: one.unix or one.address for one in snapshot.instances.values() if one.machine == machine
+    }
+    for name, pid in pids.items():
+        model, _, rest = name.partition("@")
+        document = snapshot.models.get(model) if rest else None
+        yield Target(
+            name,
+            pid,
+            group=name.rpartition("@")[0],
+            address=registered.get(pid) if pid is not None else None,
+            memory_bytes=document.resources.memory_mib << 20 if document else 0,
+        )
 
 
 def _replica_unit(options: MeshOptions, version: Version, slot: int, sockets: Path) -> Unit:

@@ -29,6 +29,7 @@ from skysail.control.mirror import Mirror
 from skysail.control.running import hold
 from skysail.control.store import Delete
 from skysail.control.supervisor_loop import Supervisor
+from skysail.control.watchdog import Target, Watchdog
 
 __all__ = ["find_etcd", "main", "run_mesh"]
 
@@ -72,6 +73,11 @@ class MeshDaemon:
             self._launcher, self._desired, on_step=self._publish_units, on_end=self._ended
         )
         self._burials: set[asyncio.Task[None]] = set()
+        self._watchdog = Watchdog(
+            self._targets,
+            lambda verdict: self._supervisor.condemn(verdict.name, verdict.why, kill=verdict.kill),
+            hung_after_s=options.hung_after_s,
+        )
         self._store = EtcdStore(options.etcd)
         self._mirror = Mirror(self._store, lambda _: self._supervisor.wake())
 
@@ -127,6 +133,7 @@ class MeshDaemon:
         self._report({"step": "starting " + ", ".join(unit.name for unit in services)})
         self._static += services
         tasks.append(asyncio.create_task(self._mirror.run()))
+        tasks.append(asyncio.create_task(self._watchdog.run()))
         self._supervisor.wake()
         await self._wait_for_instances([unit.name for unit in services], deadline_s)
         await self._wait_for_replicas(deadline_s)
@@ -198,6 +205,13 @@ class MeshDaemon:
             mesh.replica_units(self._options, self._mirror.snapshot, self._home.sockets)
         )
 
+    def _targets(self) -> list[Target]:
+        running = self._supervisor.running()
+        pids = {
+            unit.name: running[unit.name].pid if unit.name in running else None for unit in self._desired()
+        }
+        return list(mesh.targets(self._mirror.snapshot, pids, machine=machine.identity()))
+
     def _ended(self, process: Process) -> None:
         task = asyncio.get_running_loop().create_task(self._bury(process.pid))
         self._burials.add(task)
@@ -226,6 +240,7 @@ class MeshDaemon:
                 "pid": processes[name].pid if name in processes else None,
                 "started_at_s": processes[name].started_at_s if name in processes else None,
                 "failures": state.failures,
+                "last_end": state.last_end,
             }
             for name, state in self._supervisor.observed().items()
         }

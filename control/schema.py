@@ -42,6 +42,7 @@ __all__ = [
     "Instance",
     "Model",
     "Replica",
+    "Resources",
     "Role",
     "Signature",
     "TensorSpec",
@@ -167,6 +168,13 @@ class Batching(Document):
     max_rows: Annotated[int, between(1, 65_536, "rows")] = 1024
 
 
+class Resources(Document):
+    """What each replica of a model may use."""
+
+    #: Resident memory. A replica that uses more is replaced; beyond twice that it gets no more. 0: no limit.
+    memory_mib: Annotated[int, between(0, 1_048_576, "MiB")] = 0
+
+
 class Model(Document):
     """A model's route over its versions, their scale, and its settings."""
 
@@ -176,6 +184,7 @@ class Model(Document):
     salt: Annotated[str, text(128)] = ""
     cache: Cache = Cache()
     batching: Batching = Batching()
+    resources: Resources = Resources()
 
 
 class Artefact(Document):

@@ -43,6 +43,8 @@ class Observed:
         killed: whether it was killed because it did not end in time.
         failures: ends in a row that nobody asked for.
         retry_s: when it may be started again (monotonic).
+        condemned: why it is being replaced; empty when it is not.
+        last_end: how the process before this one, or this one, ended unasked; empty when none did.
     """
 
     unit: Unit
@@ -52,6 +54,8 @@ class Observed:
     killed: bool = False
     failures: int = 0
     retry_s: float = 0.0
+    condemned: str = ""
+    last_end: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,10 +105,14 @@ def decide(
     return Decision(tuple(start), tuple(stop), tuple(kill), tuple(forget), min(times, default=None))
 
 
-def ended(state: Observed, *, now_s: float, back_off: BackOff) -> Observed:
-    """The state of a unit whose process has just ended."""
+def ended(state: Observed, *, now_s: float, back_off: BackOff, how: str = "") -> Observed:
+    """The state of a unit whose process has just ended; one that had to be replaced counts as failed."""
+    if state.condemned:
+        how = state.condemned
+        state = replace(state, stopping_s=None, killed=False, condemned="")
     if state.stopping_s is not None:
         return replace(state, running=False, failures=0, retry_s=now_s)
     ran_well = now_s - state.started_s >= back_off.healthy_after_s
     failures = 1 if ran_well else state.failures + 1
-    return replace(state, running=False, failures=failures, retry_s=now_s + back_off.wait_s(failures))
+    retry_s = now_s + back_off.wait_s(failures)
+    return replace(state, running=False, failures=failures, retry_s=retry_s, last_end=how)

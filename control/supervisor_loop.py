@@ -70,6 +70,22 @@ class Supervisor:
         """Says that what is desired may have changed."""
         self._changed.set()
 
+    def condemn(self, name: str, why: str, *, kill: bool = False) -> None:
+        """Ends a unit's process, which counts as a failure: another one is started after the back-off.
+
+        Args:
+            name: of the unit; nothing happens when its process is ending already.
+            why: for the log and `observed`.
+            kill: do not ask first.
+        """
+        held = self._held.get(name)
+        if held is None or held.process is None or held.state.stopping_s is not None:
+            return
+        log.warning("replacing %s: %s", name, why)
+        held.state = replace(held.state, condemned=why, stopping_s=self._clock())
+        self._signal(name, kill=kill)
+        self.wake()
+
     def step(self) -> float | None:
         """Takes one step; when to take the next one (monotonic) if nothing happens before."""
         for name, held in self._held.items():
@@ -116,20 +132,24 @@ class Supervisor:
 
     def _start(self, unit: Unit) -> None:
         previous = self._held.get(unit.name)
-        failures = previous.state.failures if previous is not None else 0
+        before = previous.state if previous is not None else Observed(unit, running=False, started_s=0.0)
         try:
             process = self._launcher.start(unit)
         except OSError as error:
             log.error("cannot start %s: %s", unit.name, error)
-            state = Observed(unit, running=True, started_s=self._clock(), failures=failures)
-            self._held[unit.name] = _Held(ended(state, now_s=self._clock(), back_off=self._back_off), None)
+            now_s = self._clock()
+            state = Observed(unit, running=True, started_s=now_s, failures=before.failures)
+            how = f"it could not be started: {error}"
+            self._held[unit.name] = _Held(ended(state, now_s=now_s, back_off=self._back_off, how=how), None)
             self._changed.set()
             return
         log.info("started %s as process %d", unit.name, process.pid)
-        self._hold(process, failures=failures)
+        self._hold(process, failures=before.failures, last_end=before.last_end)
 
-    def _hold(self, process: Process, *, failures: int = 0) -> None:
-        state = Observed(process.unit, running=True, started_s=self._clock(), failures=failures)
+    def _hold(self, process: Process, *, failures: int = 0, last_end: str = "") -> None:
+        state = Observed(
+            process.unit, running=True, started_s=self._clock(), failures=failures, last_end=last_end
+        )
         self._held[process.unit.name] = _Held(state, process)
         asyncio.get_running_loop().add_reader(process.pidfd, self._changed.set)
 
@@ -151,12 +171,12 @@ class Supervisor:
         held.process.close()
         self._on_end(held.process)
         held.process = None
-        asked = held.state.stopping_s is not None
-        held.state = ended(held.state, now_s=self._clock(), back_off=self._back_off)
+        asked = held.state.stopping_s is not None and not held.state.condemned
+        how = f"with status {status}" if status is not None else "unasked"
+        held.state = ended(held.state, now_s=self._clock(), back_off=self._back_off, how=f"it ended {how}")
         self._launcher.forget(name)
         if asked:
             log.info("%s ended", name)
             return
         wait_s = held.state.retry_s - self._clock()
-        how = f"with status {status}" if status is not None else "unasked"
         log.warning("%s ended %s; starting it again in %.1f s", name, how, max(0.0, wait_s))

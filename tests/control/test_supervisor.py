@@ -71,6 +71,14 @@ def test_unit_that_ran_well_starts_over_with_a_short_wait() -> None:
     assert ended(tired, now_s=10.0, back_off=BACK_OFF).retry_s == 11.0
 
 
+def test_unit_that_had_to_be_replaced_counts_as_failed() -> None:
+    state = replace(RUNNING, stopping_s=1.0, condemned="it uses too much")
+    gone = ended(state, now_s=2.0, back_off=BACK_OFF)
+    assert (gone.failures, gone.last_end, gone.retry_s) == (1, "it uses too much", 3.0)
+    assert decide([A], {"a": gone}, now_s=2.5) == Decision(ask_again_s=3.0)
+    assert decide([A], {"a": gone}, now_s=3.0).start == (A,)
+
+
 def sleeper(name: str, stage: int = 0, code: str = "import time; time.sleep(60)") -> Unit:
     return Unit(name, (sys.executable, "-c", code), stage=stage)
 
@@ -101,6 +109,21 @@ async def test_killed_process_is_restarted_and_everything_ends_on_stop(launcher:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+async def test_condemned_process_is_killed_when_it_does_not_listen_and_another_takes_its_place(
+    launcher: Launcher,
+) -> None:
+    supervisor = Supervisor(launcher, lambda: [sleeper("one")], back_off=BackOff(first_s=0.01), grace_s=0.1)
+    loop = asyncio.create_task(supervisor.run())
+    await until(lambda: "one" in supervisor.running())
+    first = supervisor.running()["one"].pid
+    os.kill(first, signal.SIGSTOP)
+    supervisor.condemn("one", "it hangs")
+    await until(lambda: "one" in supervisor.running() and supervisor.running()["one"].pid != first)
+    assert supervisor.observed()["one"].last_end == "it hangs"
+    loop.cancel()
+    await supervisor.stop()
 
 
 async def test_higher_stage_is_gone_before_the_lower_is_asked(launcher: Launcher, tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ OBJECTIVE_S = 1.0
 #: What the caller's own thread may need before it sees an answer, on a busy machine.
 SEEN_LATE_S = 0.5
 MODEL = "sum"
+HUNG_AFTER_S = 6.0
+#: A replica of this model has a little over 100 MiB by itself.
+MEMORY_MIB = 400
 
 
 @dataclass
@@ -85,6 +88,11 @@ class Faults:
         asked = self.mesh.cli("status", "--json")
         return asked.returncode == 0 and self._version(json.loads(asked.stdout))["ready"] == 2
 
+    def ended(self, unit: str) -> str:
+        """How the process of a unit ended latest."""
+        found: str = self.units()[unit]["last_end"]
+        return found
+
     def load(self, rate_per_s: float = 200.0) -> Load:
         """Callers of the model."""
         return Load(self.mesh.grpc, MODEL, rate_per_s=rate_per_s)
@@ -98,8 +106,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
     source = Path(__file__).with_name("model.py").read_text()
     (folder / "model.py").write_text(source.replace("{FAULTS}", str(told)))
     mesh = Mesh(folder / "home")
-    mesh.up()
-    deploy = ("deploy", MODEL, f"{folder / 'model.py'}:Sum", "--cache=off", "--replicas=2")
+    mesh.up(f"--hung-after-s={HUNG_AFTER_S:g}")
+    deploy = (
+        "deploy",
+        MODEL,
+        f"{folder / 'model.py'}:Sum",
+        "--cache=off",
+        "--replicas=2",
+        f"--memory-mib={MEMORY_MIB}",
+    )
     mesh.ok(*deploy, f"--slo-ms={OBJECTIVE_S * 1000:g}")
     yield Faults(mesh, told)
     mesh.ok("down")

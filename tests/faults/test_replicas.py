@@ -100,3 +100,40 @@ def test_slow_replica_takes_the_calls_that_it_can_answer_in_time(faults: Faults)
         steady(load, 200)
     check(load)
     until(faults.whole)
+
+
+def test_leaking_replica_is_replaced_before_it_takes_the_machine_and_fails_no_call(faults: Faults) -> None:
+    pid = faults.replica(0)
+    with faults.load() as load:
+        steady(load)
+        with faults.misbehaving(pid, "leak 4"):
+            until(lambda: faults.restarted("sum@1@0", pid))
+        until(faults.whole)
+        steady(load, 200)
+    check(load)
+    assert "its limit is 400 MiB" in faults.ended("sum@1@0")
+
+
+def test_call_that_needs_more_memory_than_there_is_fails_alone(faults: Faults) -> None:
+    pid = faults.replica(1)
+    with faults.load() as load:
+        steady(load)
+        with faults.misbehaving(pid, "grab 4096"):
+            until(lambda: load.statuses().get("INTERNAL", 0) > 5)
+        lifted_s = time.monotonic()
+        steady(load, 200)
+    check(load, "INTERNAL")
+    assert all("MemoryError" in one.text for one in load.failures())
+    assert load.recovered_s() < lifted_s
+    assert faults.replica(1) == pid
+
+
+def test_replica_that_stays_stopped_is_killed_and_replaced(faults: Faults) -> None:
+    pid = faults.replica(0)
+    with faults.load(rate_per_s=50) as load:
+        steady(load, 20)
+        with stopped(pid):
+            until(lambda: faults.restarted("sum@1@0", pid))
+        until(faults.whole)
+    check(load)
+    assert "it has not answered for" in faults.ended("sum@1@0")

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.e2e.conftest import until
-from tests.faults.conftest import Faults, check, steady
+from tests.faults.conftest import Faults, check, steady, stopped
 
 #: Python, its libraries and the first look at etcd, on a slow machine.
 RESTART_S = 15.0
@@ -28,6 +28,19 @@ def test_killed_service_is_restarted_and_serves_again(faults: Faults, role: str)
     check(load, "UNAVAILABLE", "DEADLINE_EXCEEDED")
     assert load.recovered_s() < killed_s + RESTART_S
     assert not load.statuses(until_s=killed_s - 1).keys() - {"OK"}
+
+
+def test_batcher_that_hangs_is_killed_and_comes_back(faults: Faults) -> None:
+    pid = faults.pid("batcher")
+    with faults.load(rate_per_s=50) as load:
+        steady(load, 20)
+        with stopped(pid):
+            until(lambda: faults.restarted("batcher", pid))
+        until(faults.whole)
+        restarted_s = time.monotonic()
+        steady(load, 100)
+    check(load, "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
+    assert load.recovered_s() < restarted_s + 2.0
 
 
 @pytest.mark.parametrize("role", ["batcher", "selector", "frontend"])

@@ -1,0 +1,95 @@
+"""Who is replaced, decided without a process; and who answers, asked of real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from skysail.control.watchdog import Seen, Target, Verdict, Watchdog, answers, judge
+from skysail.native import _core as core
+
+MIB = 1 << 20
+ONE = Target("m@1@0", 11, group="m@1", address="unix:/a", memory_bytes=100 * MIB)
+OTHER = replace(ONE, name="m@1@1", pid=12, address="unix:/b")
+
+
+def test_process_within_its_limits_is_left_alone() -> None:
+    assert judge([Seen(ONE, 9.9, 100 * MIB)], hung_after_s=10) == []
+    assert judge([Seen(replace(ONE, memory_bytes=0), 0, 1 << 40)], hung_after_s=10) == []
+
+
+def test_process_that_answers_nothing_is_killed() -> None:
+    assert judge([Seen(ONE, 10.0, 0)], hung_after_s=10) == [
+        Verdict("m@1@0", "it has not answered for 10 s", kill=True)
+    ]
+
+
+def test_process_that_is_not_registered_yet_is_given_its_time() -> None:
+    assert judge([Seen(replace(ONE, address=None), 99.0, 0)], hung_after_s=10) == []
+
+
+def test_replicas_that_outgrew_their_memory_go_one_after_the_other() -> None:
+    both = [Seen(ONE, 0, 101 * MIB), Seen(OTHER, 0, 101 * MIB)]
+    assert [verdict.name for verdict in judge(both, hung_after_s=10)] == ["m@1@0"]
+    why = judge(both, hung_after_s=10)[0].why
+    assert why == "it uses 101 MiB of memory, its limit is 100 MiB"
+    starting = [Seen(replace(ONE, address=None), 0, 0), Seen(OTHER, 0, 101 * MIB)]
+    assert judge(starting, hung_after_s=10) == []
+    away = [Seen(replace(ONE, address=None, pid=None), 0, 0), Seen(OTHER, 0, 101 * MIB)]
+    assert judge(away, hung_after_s=10) == []
+
+
+def test_replica_far_beyond_its_memory_waits_for_nobody() -> None:
+    starting = [Seen(replace(ONE, address=None), 0, 0), Seen(OTHER, 0, 200 * MIB)]
+    assert [verdict.name for verdict in judge(starting, hung_after_s=10)] == ["m@1@1"]
+
+
+def test_services_do_not_wait_for_each_other() -> None:
+    services = [
+        Seen(Target("batcher", 1), 0, 0),
+        Seen(Target("selector", 2, address="unix:/s", memory_bytes=MIB), 0, MIB + 1),
+    ]
+    assert [verdict.name for verdict in judge(services, hung_after_s=10)] == ["selector"]
+
+
+async def test_server_whose_loop_runs_answers_whatever_python_does() -> None:
+    loops = core.Loops(1)
+    server = core.Server(loops)
+    address = server.listen("127.0.0.1:0", inner=True)
+    loops.start()
+    server.start()
+    try:
+        await answers(address)
+    finally:
+        await asyncio.to_thread(server.shutdown)
+        loops.stop()
+    with pytest.raises(OSError):
+        await answers(address)
+
+
+async def test_listener_that_accepts_nothing_is_reported_and_its_memory_bounded() -> None:
+    silent = (
+        "import socket, time; s = socket.create_server(('127.0.0.1', 0)); "
+        "print(s.getsockname()[1]); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-uc", silent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = f"127.0.0.1:{process.stdout.readline().strip()}"
+        verdicts: asyncio.Queue[Verdict] = asyncio.Queue()
+        target = Target("m@1@0", process.pid, address=address, memory_bytes=1 << 40)
+        watchdog = Watchdog(lambda: [target], verdicts.put_nowait, hung_after_s=0.2, interval_s=0.02)
+        running = asyncio.create_task(watchdog.run())
+        async with asyncio.timeout(20):
+            verdict = await verdicts.get()
+        assert verdict.kill
+        assert resource.prlimit(process.pid, resource.RLIMIT_DATA)[0] == 2 << 40
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        os.kill(process.pid, signal.SIGKILL)
