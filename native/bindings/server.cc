@@ -83,6 +83,7 @@ class Server {
     dict["connections_accepted"] = stats.connections_accepted;
     dict["connections_open"] = stats.connections_open;
     dict["connections_refused"] = stats.connections_refused;
+    dict["accepts_put_off"] = stats.accepts_put_off;
     dict["calls_started"] = stats.calls_started;
     dict["calls_open"] = stats.calls_open;
     dict["calls_cancelled"] = stats.calls_cancelled;

@@ -236,6 +236,8 @@ TEST(ConnectionTest, ServerOutOfDescriptorsWaitsWithoutSpinning) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(peer.connected());
   EXPECT_EQ(accepted, 0u);
+  EXPECT_GE(server.server().stats().accepts_put_off, 1u);
+  EXPECT_LE(server.server().stats().accepts_put_off, 10u);
   EXPECT_LT((ended.tv_sec - began.tv_sec) * kSecond + ended.tv_nsec - began.tv_nsec,
             25 * kMillisecond);
   peer.SendPreface();

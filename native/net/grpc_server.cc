@@ -118,9 +118,11 @@ Result<Address> GrpcServer::Listen(const Address& address, bool inner) {
   EventLoop& loop = impl_->loops[0]->loop();
   Impl* impl = impl_.get();
   auto listener = std::make_shared<Listener>(
-      loop, std::move(*socket), *bound, [impl, inner](Socket accepted, std::string peer) {
+      loop, std::move(*socket), *bound,
+      [impl, inner](Socket accepted, std::string peer) {
         impl->Place(std::move(accepted), std::move(peer), inner);
-      });
+      },
+      [impl] { impl->loops[0]->counters().accepts_put_off.Add(1); });
   impl_->listeners.push_back(listener);
   if (impl_->started) loop.Post([listener] { listener->Start(); });
   return bound;
@@ -163,6 +165,7 @@ GrpcServer::Stats GrpcServer::stats() const {
     total.connections_accepted += counters.connections_accepted.value();
     total.connections_open += counters.connections_open.value();
     total.connections_refused += counters.connections_refused.value();
+    total.accepts_put_off += counters.accepts_put_off.value();
     total.calls_started += counters.calls_started.value();
     total.calls_open += counters.calls_open.value();
     total.calls_cancelled += counters.calls_cancelled.value();

@@ -152,6 +152,7 @@ class GrpcServer {
 
   struct Stats {
     uint64_t connections_accepted, connections_open, connections_refused;
+    uint64_t accepts_put_off;  // for want of descriptors
     uint64_t calls_started, calls_open, calls_cancelled, protocol_errors;
     uint64_t bytes_read, bytes_written;
   };

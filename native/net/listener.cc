@@ -19,11 +19,13 @@ bool OutOfResources(int error) {
 
 }  // namespace
 
-Listener::Listener(EventLoop& loop, Socket socket, Address address, Accept accept)
+Listener::Listener(EventLoop& loop, Socket socket, Address address, Accept accept,
+                   std::function<void()> put_off)
     : loop_(loop),
       socket_(std::move(socket)),
       address_(std::move(address)),
       accept_(std::move(accept)),
+      put_off_(std::move(put_off)),
       retry_([this] { Resume(); }) {}
 
 Listener::~Listener() { Close(); }
@@ -58,6 +60,7 @@ void Listener::OnReady(uint32_t) {
       loop_.Unwatch(socket_.fd());
       watched_ = false;
       retry_.Set(loop_, loop_.TurnTime() + kRetryDelay);
+      put_off_();
       return;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) return;

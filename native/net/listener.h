@@ -15,8 +15,11 @@ class Listener final : private IoHandler {
  public:
   using Accept = std::function<void(Socket socket, std::string peer)>;
 
-  // `address` is what the socket is bound to; a Unix socket's file is removed on Close.
-  Listener(EventLoop& loop, Socket socket, Address address, Accept accept);
+  // `address` is what the socket is bound to; a Unix socket's file is removed on Close. `put_off` is told
+  // each time that nobody could be accepted for want of descriptors: callers wait in the backlog until
+  // there are some, which is looked for ten times a second.
+  Listener(EventLoop& loop, Socket socket, Address address, Accept accept,
+           std::function<void()> put_off);
   ~Listener();  // closes; the loop must not run, or this must be its thread
 
   void Start();
@@ -30,6 +33,7 @@ class Listener final : private IoHandler {
   Socket socket_;
   const Address address_;
   const Accept accept_;
+  const std::function<void()> put_off_;
   bool watched_ = false;
   Timer retry_;  // armed while the process is out of descriptors
 };

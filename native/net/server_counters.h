@@ -21,7 +21,7 @@ class Counter {
 };
 
 struct ServerCounters {
-  Counter connections_accepted, connections_open, connections_refused;
+  Counter connections_accepted, connections_open, connections_refused, accepts_put_off;
   Counter calls_started, calls_open, calls_cancelled, protocol_errors;
   Counter bytes_read, bytes_written;
 };

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import socket
 import time
+from contextlib import ExitStack
 
 import pytest
 
+from benchmarks import processes
 from tests.e2e.conftest import until
 from tests.faults.conftest import Faults, check, steady, stopped
 
@@ -57,3 +61,33 @@ def test_terminated_service_answers_what_it_holds(faults: Faults, role: str) -> 
     check(load, "UNAVAILABLE")
     assert all(one.sent_s > told_s - 0.05 for one in load.failures())
     assert load.recovered_s() < told_s + RESTART_S
+
+
+def test_service_out_of_descriptors_serves_those_it_has_and_takes_others_when_it_can(faults: Faults) -> None:
+    pid = faults.pid("frontend")
+    host, _, port = faults.mesh.grpc.rpartition(":")
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with faults.load() as load:
+        steady(load)
+        room = len(os.listdir(f"/proc/{pid}/fd")) + 8
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (room, before[1]))
+        try:
+            with ExitStack() as crowd:
+                for _ in range(40):
+                    crowd.enter_context(socket.create_connection((host, int(port)), timeout=10))
+                began_s, cpu_s = time.monotonic(), processes.cpu_seconds([pid])
+                steady(load, 400)
+                busy = (processes.cpu_seconds([pid]) - cpu_s) / (time.monotonic() - began_s)
+            # The calls themselves take a few percent of a processor; a loop that spins would take all of one.
+            assert busy < 0.5
+            late = socket.create_connection((host, int(port)), timeout=10)
+            late.close()
+            until(lambda: faults.stats("frontend")["server"]["accepts_put_off"] >= 1)
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        with faults.load() as newcomers:
+            steady(newcomers)
+    check(load)
+    check(newcomers)
+    assert load.failures() == newcomers.failures() == []
+    assert faults.pid("frontend") == pid
