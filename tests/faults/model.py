@@ -8,16 +8,21 @@ What is in the file `FAULTS/<pid>` is what the replica of that process does at i
     hang         computes for ever, or until the file is gone
     leak N       keeps N MiB more with each call
     grab N       wants N MiB for one call
+    ask          of a call whose first number is -1: waits until nobody wants the answer, and writes into
+                 `FAULTS/asked` what it was told of the call
 """
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+from skysail.model_servers import current_call
 
 FAULTS = Path("{FAULTS}")
 
@@ -55,4 +60,17 @@ class Sum:
                 self._kept.append(np.ones(int(number) << 17))
             case "grab":
                 np.ones(int(number) << 17)
+            case "ask" if inputs["x"][0, 0] == -1:
+                self._ask()
         return {"y": y}
+
+    def _ask(self) -> None:
+        began_s, at_first_s = time.monotonic(), current_call.remaining_s()
+        while not current_call.cancelled() and current_call.remaining_s() > 0:
+            if time.monotonic() > began_s + 10:
+                return
+            time.sleep(0.001)
+        told = {"at_first_s": at_first_s, "waited_s": time.monotonic() - began_s}
+        partial = FAULTS / "asked.partial"
+        partial.write_text(json.dumps(told | {"cancelled": current_call.cancelled()}))
+        partial.replace(FAULTS / "asked")

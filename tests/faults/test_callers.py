@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
+from contextlib import ExitStack
 
 import grpc
 import numpy as np
+import pytest
 
 from skysail.native import codec
 from tests.e2e.conftest import until
-from tests.faults.conftest import MODEL, Faults, check, steady
+from tests.faults.conftest import MODEL, OBJECTIVE_S, Faults, check, steady
 from tests.faults.load import METHOD, OPTIONS, WIDTH
 
 STORM = 2000
@@ -63,3 +66,36 @@ def test_queue_that_expires_as_a_whole_leaves_the_replicas_serving(faults: Fault
         until(lambda: faults.version()["queued"] == 0)
     check(load, "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED")
     assert load.recovered_s() < lifted_s + 1.0
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["deadline", "cancel"])
+def test_deadline_and_leave_of_a_caller_reach_the_model(faults: Faults, leaves: bool) -> None:
+    heard = faults.told / "asked"
+    heard.unlink(missing_ok=True)
+    # A parameter that the model may see, so that it does not share a batch with the others.
+    lone = codec.encode_request(MODEL, {"x": -np.ones((1, WIDTH), np.float32)}, parameters={"alone": "yes"})
+
+    async def ask() -> str:
+        async with grpc.aio.insecure_channel(faults.mesh.grpc, options=OPTIONS) as channel:
+            call = channel.unary_unary(METHOD)(lone, timeout=5 if leaves else 0.3)
+            if leaves:
+                await asyncio.sleep(0.2)
+                call.cancel()
+            return (await call.code()).name
+
+    with faults.load(rate_per_s=100) as load, ExitStack() as told:
+        steady(load, 50)
+        for slot in (0, 1):
+            told.enter_context(faults.misbehaving(faults.replica(slot), "ask"))
+        assert asyncio.run(ask()) == ("CANCELLED" if leaves else "DEADLINE_EXCEEDED")
+        until(heard.exists)
+        steady(load, 50)
+    said = json.loads(heard.read_text())
+    if leaves:
+        assert said["cancelled"]
+        assert 0.5 < said["at_first_s"] <= OBJECTIVE_S
+    else:
+        assert 0 < said["at_first_s"] < 0.31  # gRPC rounds up what it sends
+        assert said["waited_s"] < 0.5
+    check(load)
+    assert load.failures() == []
