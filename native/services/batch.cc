@@ -4,8 +4,7 @@
 
 namespace skysail::services {
 
-void Batch::Send(net::ClientChannel& channel, Bytes request, TimeNs now) {
-  sent_ = now;
+void Batch::Send(net::ClientChannel& channel, Bytes request) {
   net::CallOptions options;
   options.deadline = 0;
   for (const auto& work : members_) {

@@ -35,7 +35,7 @@ class Batch final : public net::ClientStreamHandler {
   }
   ~Batch() = default;
 
-  void Send(net::ClientChannel& channel, Bytes request, TimeNs now);
+  void Send(net::ClientChannel& channel, Bytes request);
   // A member is no longer wanted. When none is, the call is cancelled: OnBatchEnded runs in here, and
   // this may be destroyed.
   void MemberLeft();
@@ -52,7 +52,6 @@ class Batch final : public net::ClientStreamHandler {
   const Slice& answer() const { return answer_; }
   int64_t rows() const { return rows_; }
   bool full() const { return full_; }  // as large as the limit allowed
-  TimeNs sent() const { return sent_; }
   // Holds what a replica was lost with, or hung at, before.
   bool retried() const {
     return std::any_of(members_.begin(), members_.end(),
@@ -68,7 +67,6 @@ class Batch final : public net::ClientStreamHandler {
   BatchOwner& owner_;
   net::ClientStream* stream_ = nullptr;
   Slice answer_;
-  TimeNs sent_ = 0;
   size_t left_ = 0;
   bool taken_back_ = false;
 };

@@ -1,8 +1,6 @@
 // One running copy of a version as its batcher sees it: a channel, and the credits for it.
 //
-// A replica computes one batch and has at most one more staged, so that it need not wait for the
-// next. What is staged can no longer grow, so it is sealed as late as possible: when a full batch waits,
-// or when the running one is about to end, going by what was learned.
+// What it has in flight, and what was learned of it, is its pace (batching/pace.h).
 //
 // A replica is out of rotation while its channel is not ready, and while it is suspect: when it let a
 // batch's time pass, or is far behind what was learned of it. Then a copy of one request is put to it,
@@ -15,8 +13,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "batching/gathering.h"
 #include "batching/limit_controller.h"
+#include "batching/pace.h"
 #include "net/client_channel.h"
 #include "net/event_loop.h"
 #include "services/batch.h"
@@ -52,35 +50,13 @@ class Replica final : public BatchOwner {
   bool hopeful() const;
   size_t in_flight() const { return in_flight_.size(); }
   bool idle() const { return in_flight_.empty(); }
-  const batching::LimitController& controller() const { return controller_; }
-  void SetMaxRows(int64_t max_rows) { controller_.SetMaxRows(max_rows); }
-
-  // When a less than full batch behind the one in flight should be sent at last. Requires one batch
-  // in flight.
-  TimeNs SealAt() const;
-  // When the last batch in flight is expected to end; now when idle.
-  TimeNs FreeAt(TimeNs now) const;
-  // By how much a batch of `rows` rows may take longer than its estimate.
-  TimeNs Margin(int64_t rows) const;
-
-  // Rows were put into the queue that this replica serves.
-  void OnArrival(int64_t rows, TimeNs now) { gathering_.OnArrival(rows, now); }
-  // Whether it should stay free a moment longer, `waiting` rows being there, and until when at most.
-  bool Holding(int64_t waiting, TimeNs now) const { return gathering_.Hold(waiting, now); }
-  TimeNs hold_until() const { return gathering_.until(); }
-  // Whether those whom the batch in flight will answer are worth waiting for before another batch is
-  // sent. Requires a batch in flight.
-  bool WorthGathering(int64_t waiting, int64_t limit, TimeNs objective) const;
+  batching::Pace& pace() { return pace_; }
+  const batching::Pace& pace() const { return pace_; }
 
   // Requires ready() and at most one batch in flight.
   void Send(std::unique_ptr<Batch> batch, Bytes request);
-  // Learns from the batch that has just ended, and returns what the model took for it. `late`: given
-  // up rather than answered, which says something only when its time was over. `objective` is what a
-  // batch may take; `waiting` rows wait now, of which `limit` fit a batch.
-  TimeNs Learn(const Batch& batch, TimeNs objective, bool late, int64_t waiting, int64_t limit);
-  // When the batch that runs is so late that the model must be taken for hung; kNever when none runs.
-  // `objective` as above.
-  TimeNs OverdueAt(TimeNs objective) const;
+  // What the model took for the batch that has just ended. Requires: in OnBatchDone.
+  const batching::Pace::Ran& ran() const { return ran_; }
   bool suspect() const { return probe_ != nullptr; }
   // Out of rotation until it has answered this.
   void Suspect(Bytes request);
@@ -101,12 +77,9 @@ class Replica final : public BatchOwner {
   net::EventLoop& loop_;
   const Endpoint endpoint_;
   const Clock& clock_;
-  batching::LimitController controller_;
-  batching::Gathering gathering_;
-  std::vector<std::unique_ptr<Batch>> in_flight_;  // running, staged
-  TimeNs running_since_ = 0;  // since when the first of them has the replica to itself
-  TimeNs last_ended_ = 0;
-  double surprise_ns_ = 0;    // mean absolute error of recent estimates
+  batching::Pace pace_;
+  batching::Pace::Ran ran_{};
+  std::vector<std::unique_ptr<Batch>> in_flight_;  // in the order of the pace's
   net::ClientChannel::State state_;
   std::unique_ptr<Probe> probe_;  // while suspect
   const std::shared_ptr<int> alive_ = std::make_shared<int>();  // for what is posted to the loop

@@ -11,8 +11,6 @@
 namespace skysail::services {
 namespace {
 
-// Of an objective, what the hops before and after the batcher need.
-constexpr TimeNs kHopAllowance = 2 * kMillisecond;
 // When a queue that was full may have room.
 constexpr TimeNs kRoomAfter = 10 * kMillisecond;
 // How often replicas may turn a work away before it is told so.
@@ -80,7 +78,7 @@ void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, Cache
                  replica->endpoint().address == endpoint.address;
         });
     if (known != replicas_.end()) {
-      (*known)->SetMaxRows(limits.max_rows);
+      (*known)->pace().SetMaxRows(limits.max_rows);
       kept.push_back(std::move(*known));
       continue;
     }
@@ -119,10 +117,10 @@ void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
   }
   if (!key.empty() && Join(&call, key, key_hash, now)) return;
   std::unique_ptr<Work> work = NewWork(std::move(call), now, std::move(key), key_hash);
-  for (const auto& replica : replicas_) replica->OnArrival(work->rows, now);
-  arrivals_.OnArrival(work->rows, now);
-  const TimeNs wait = WaitAhead(*work, now);
+  const batching::Paces& paces = PacesOf();
+  dispatch_.OnArrival(work->rows, now, paces);
   const TimeNs left = TimeLeft(*work, now);
+  const TimeNs wait = dispatch_.WaitAhead(*work, left, paces, queue_, TermsAt(now), now);
   if (wait > 0 && wait > left) return Refuse(*work->tickets[0], Refusal::kWaitAhead, wait - left);
   if (!work->key.empty()) flights_.Add(work.get());
   Push(std::move(work));
@@ -201,40 +199,10 @@ void VersionQueue::Push(std::unique_ptr<Work> work) {
   Schedule();
 }
 
-// Until a replica would have computed it; 0 while nothing was learned or a replica is free for it.
-TimeNs VersionQueue::WaitAhead(const Work& work, TimeNs now) const {
-  if (queue_.empty() && std::any_of(replicas_.begin(), replicas_.end(), [](const auto& replica) {
-        return replica->ready() && replica->idle();
-      })) {
-    return 0;
-  }
-  const int64_t rows = queue_.RowsBefore(work) + work.rows;
-  const TimeNs wait = WaitFor(rows, now, &VersionQueue::LimitOf);
-  // A limit that is still growing says little: refuse only what the model could not do either.
-  if (wait <= TimeLeft(work, now)) return wait;
-  return WaitFor(rows, now, &VersionQueue::ReachOf);
-}
-
-TimeNs VersionQueue::WaitFor(int64_t rows, TimeNs now,
-                             int64_t (VersionQueue::*rows_of)(const Replica&) const) const {
-  batching::WaitAhead ahead;
-  for (const auto& replica : replicas_) {
-    if (!replica->ready()) continue;
-    const int64_t at_once = (this->*rows_of)(*replica);
-    ahead.Add(replica->controller(), at_once, replica->FreeAt(now) - now, replica->Margin(at_once));
-  }
-  return ahead.For(rows, arrivals_);
-}
-
 // Until the deadline, less the answer's way and as much again: who is let in should not be dropped later
 // for a little less than was expected.
 TimeNs VersionQueue::TimeLeft(const Work& work, TimeNs now) const {
-  return work.deadline - now - 2 * AnswerAllowance();
-}
-
-// What is kept back of a deadline for the answer's way to the caller.
-TimeNs VersionQueue::AnswerAllowance() const {
-  return std::min(kHopAllowance, version_->objective / 10) / 2;
+  return work.deadline - now - 2 * TermsAt(now).AnswerAllowance();
 }
 
 void VersionQueue::Refuse(Ticket& ticket, Refusal why, TimeNs retry_after) {
@@ -269,28 +237,20 @@ void VersionQueue::Refuse(Ticket& ticket, Refusal why, TimeNs retry_after) {
   Finish(ticket, std::move(refusal));
 }
 
-int64_t VersionQueue::LimitOf(const Replica& replica) const {
-  if (!stackable_) return 1;
-  return std::min(replica.controller().limit(), version_->max_batch_rows);
+batching::Terms VersionQueue::TermsAt(TimeNs now) const {
+  batching::Terms terms;
+  terms.objective = version_->objective;
+  terms.max_rows = stackable_ ? version_->max_batch_rows : 1;
+  terms.shared = lanes_.shared(now);
+  return terms;
 }
 
-// The rows that a batch inside its objective may come to have, going by what was learned.
-int64_t VersionQueue::ReachOf(const Replica& replica) const {
-  int64_t rows = LimitOf(replica);
-  while (stackable_ && 2 * rows <= version_->max_batch_rows &&
-         replica.controller().Estimate(2 * rows) <= BatchObjective()) {
-    rows *= 2;
+const batching::Paces& VersionQueue::PacesOf() {
+  paces_.clear();
+  for (const auto& replica : replicas_) {
+    paces_.push_back(replica->ready() ? &replica->pace() : nullptr);
   }
-  return rows;
-}
-
-// Waiting takes the other half. Where applications share the replicas, one that is within its share
-// must have time for what is left of another's batch and a whole one of its own, and for either to take
-// longer than expected.
-TimeNs VersionQueue::BatchObjective() const {
-  const TimeNs objective = version_->objective;
-  const TimeNs mine = objective - std::min(kHopAllowance, objective / 10);
-  return lanes_.shared(clock_.Now()) ? mine / 5 * 2 : mine / 2;
+  return paces_;
 }
 
 void VersionQueue::Flush() {
@@ -310,9 +270,11 @@ void VersionQueue::Pump() {
   const TimeNs now = clock_.Now();
   TimeNs wake_at = kNever;
   while (!queue_.empty()) {
-    Replica* replica = NextReplica(now, &wake_at);
-    if (replica == nullptr) break;
-    Dispatch(*replica, now);
+    const batching::Dispatch::Next next =
+        dispatch_.Choose(PacesOf(), queue_, TermsAt(now), now);
+    wake_at = next.wake_at;
+    if (next.replica == batching::Dispatch::kNobody) break;
+    Dispatch(*replicas_[next.replica], now);
   }
   if (queue_.empty()) return;
   if (wake_at != kNever) seal_timer_.Set(home_, wake_at);
@@ -327,51 +289,10 @@ void VersionQueue::Pump() {
   }
 }
 
-// Free replicas take turns, but for one that gathers returning callers; else the first one whose
-// staged batch should be sealed now, unless the callers of the running one are worth waiting for.
-// `wake_at` becomes the earliest instant at which asking again may give another answer.
-Replica* VersionQueue::NextReplica(TimeNs now, TimeNs* wake_at) {
-  *wake_at = kNever;
-  const size_t count = replicas_.size();
-  Replica* stage = nullptr;
-  for (size_t i = 0; i < count; ++i) {
-    const size_t at = (next_replica_ + i) % count;
-    Replica& replica = *replicas_[at];
-    if (!replica.ready()) continue;
-    if (replica.idle()) {
-      if (replica.Holding(queue_.rows(), now) && InTimeAt(replica.hold_until(), replica)) {
-        *wake_at = std::min(*wake_at, replica.hold_until());
-        continue;
-      }
-      next_replica_ = at + 1;
-      return &replica;
-    }
-    if (replica.in_flight() > 1 || stage != nullptr) continue;
-    const int64_t limit = LimitOf(replica);
-    const TimeNs seal_at = replica.SealAt();
-    // A full batch can be staged at once, unless some other application may yet come that goes first.
-    const bool settled = !lanes_.shared(now);
-    if (settled && queue_.rows() >= limit && queue_.NextBatchRows(limit) >= limit) {
-      stage = &replica;
-    } else if (seal_at > now) {
-      *wake_at = std::min(*wake_at, seal_at);
-    } else if (!replica.WorthGathering(queue_.rows(), limit, BatchObjective())) {
-      stage = &replica;
-    }
-  }
-  return stage;
-}
-
-// Whether those who wait can still be served in time when the replica begins at `start`.
-bool VersionQueue::InTimeAt(TimeNs start, const Replica& replica) const {
-  return start + replica.controller().Estimate(LimitOf(replica)) < queue_.NextDeadline();
-}
-
 TimeNs VersionQueue::TakeFor(const Replica& replica, TimeNs now) {
-  const int64_t limit = LimitOf(replica);
-  const int64_t rows = std::min(queue_.rows(), limit);
-  const TimeNs needed = replica.FreeAt(now) - now + replica.controller().Estimate(rows) +
-                        replica.Margin(rows) + AnswerAllowance();
+  const batching::Terms terms = TermsAt(now);
+  const int64_t limit = terms.LimitOf(replica.pace());
+  const TimeNs needed = batching::Dispatch::Needed(replica.pace(), queue_, terms, now);
   taken_.clear();
   expired_.clear();
   queue_.Take(limit, now, needed, &taken_, &expired_);
@@ -386,7 +307,7 @@ TimeNs VersionQueue::TakeFor(const Replica& replica, TimeNs now) {
 }
 
 void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
-  const int64_t limit = LimitOf(replica);
+  const int64_t limit = TermsAt(now).LimitOf(replica.pace());
   const int64_t waiting = queue_.rows();
   const TimeNs answered_at = TakeFor(replica, now);
   std::vector<std::unique_ptr<Work>> members;
@@ -401,7 +322,7 @@ void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
   std::vector<std::unique_ptr<Work>> late;
   for (batching::QueueEntry* entry : expired_) late.emplace_back(static_cast<Work*>(entry));
   if (!members.empty()) {
-    const bool full = rows >= limit || (waiting > limit && 2 * rows > limit);
+    const bool full = batching::Dispatch::Full(rows, waiting, limit);
     stats_->batches.Add();
     stats_->batch_rows.Record(static_cast<uint64_t>(rows));
     Bytes request = BatchRequest(members, version_->model, version_->version);
@@ -440,9 +361,10 @@ void VersionQueue::Expire(std::unique_ptr<Work> work, TimeNs now, TimeNs by) {
 
 void VersionQueue::DoubtOverdue() {
   const TimeNs now = clock_.Now();
+  const TimeNs objective = TermsAt(now).BatchObjective();
   TimeNs next = kNever;
   for (const auto& replica : replicas_) {
-    const TimeNs at = replica->OverdueAt(BatchObjective());
+    const TimeNs at = replica->pace().OverdueAt(objective);
     if (at > now) {
       next = std::min(next, at);
     } else if (!replica->suspect()) {
@@ -505,10 +427,15 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
                     !batch->taken_back();
   for (const auto& work : batch->members()) work->batch = nullptr;
   if (kind == ErrorKind::kOk || (late && !lost && !refused)) {
-    const TimeNs took =
-        replica.Learn(*batch, BatchObjective(), late, queue_.rows(), LimitOf(replica));
+    const TimeNs now = clock_.Now();
+    const batching::Terms terms = TermsAt(now);
+    const TimeNs took = replica.ran().took;
+    replica.pace().Learn(replica.ran(), late, now, terms.BatchObjective(), queue_.rows(),
+                         terms.LimitOf(replica.pace()));
     if (!late) stats_->model_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(took, 0)));
-    if (late && !closing_ && took > BatchObjective()) Suspect(replica, *batch->members()[0]);
+    if (late && !closing_ && took > terms.BatchObjective()) {
+      Suspect(replica, *batch->members()[0]);
+    }
   }
   if (lost) stats_->replicas_lost.Add();
 
@@ -609,8 +536,9 @@ void VersionQueue::Finish(Ticket& ticket, InferResponse response) {
 void VersionQueue::UpdateGauges() {
   int64_t limit = 0;
   uint64_t ready = 0, in_flight = 0;
+  const batching::Terms terms = TermsAt(clock_.Now());
   for (const auto& replica : replicas_) {
-    limit = std::max(limit, LimitOf(*replica));
+    limit = std::max(limit, terms.LimitOf(replica->pace()));
     ready += replica->ready() ? 1 : 0;
     in_flight += replica->in_flight();
   }

@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "batching/batch_queue.h"
-#include "batching/wait_ahead.h"
+#include "batching/dispatch.h"
 #include "cache/prediction_cache.h"
 #include "net/event_loop.h"
 #include "services/config.h"
@@ -72,15 +72,9 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // Puts it into the queue, where need be in the place of another; answers who finds no room.
   void Push(std::unique_ptr<Work> work);
   std::string GroupOf(const Work& work);
-  TimeNs WaitAhead(const Work& work, TimeNs now) const;
-  TimeNs WaitFor(int64_t rows, TimeNs now,
-                 int64_t (VersionQueue::*rows_of)(const Replica&) const) const;
   TimeNs TimeLeft(const Work& work, TimeNs now) const;
-  TimeNs AnswerAllowance() const;
   void Refuse(Ticket& ticket, Refusal why, TimeNs retry_after);
   void Pump();
-  Replica* NextReplica(TimeNs now, TimeNs* wake_at);
-  bool InTimeAt(TimeNs start, const Replica& replica) const;
   void Dispatch(Replica& replica, TimeNs now);
   // Takes the next batch for `replica` into taken_, and who cannot be served by the time that it
   // returns into expired_.
@@ -101,9 +95,9 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   void Answer(Work& work, const Bytes& payload);
   void Finish(Ticket& ticket, InferResponse response);
 
-  int64_t LimitOf(const Replica& replica) const;
-  int64_t ReachOf(const Replica& replica) const;
-  TimeNs BatchObjective() const;
+  batching::Terms TermsAt(TimeNs now) const;
+  // The paces of the replicas that are in rotation; valid until the next call of it.
+  const batching::Paces& PacesOf();
   void Schedule() { home_.FlushAtEndOfTurn(this); }
   void UpdateGauges();
 
@@ -116,7 +110,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // it out (Take, TakeExpired, Remove) owns it again.
   batching::BatchQueue queue_;
   Lanes lanes_;
-  batching::ArrivalRate arrivals_;
+  batching::Dispatch dispatch_;
   FlightTable flights_;
   std::shared_ptr<const ServedVersion> version_;
   CachePlace place_;
@@ -126,12 +120,12 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   std::shared_ptr<VersionQueue> self_;  // while retired and not done
   bool closing_ = false;
   uint64_t alone_ = 0;  // numbers the groups of works that run alone
-  size_t next_replica_ = 0;
   std::vector<std::unique_ptr<Replica>> replicas_;
   std::vector<std::unique_ptr<Replica>> leaving_;  // out of the configuration, with work to end
   net::Timer seal_timer_, expiry_timer_, overdue_timer_;
   TimeNs expiry_at_ = kNever, overdue_at_ = kNever;
   std::vector<batching::QueueEntry*> taken_, expired_;  // scratch
+  batching::Paces paces_;                             // scratch
 };
 
 // A queue that is destroyed on its home loop, while that runs, whoever lets go of it last.
