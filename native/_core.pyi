@@ -322,10 +322,16 @@ class ServerStream(metaclass=_Bound):
 
         Raises TimeoutError when none came within `timeout_s` seconds.
         """
+    def set_compression(self, on: bool) -> None:
+        """Whether messages are compressed, where the caller accepts that; else as the caller does.
+
+        Before initial metadata and messages.
+        """
     def send_initial_metadata(self, metadata: Sequence[tuple[str, str | bytes]]) -> None: ...
-    def send(self, message: bytes) -> None:
+    def send(self, message: bytes, *, plain: bool = False) -> None:
         """Queues a message; waits (GIL released) while too much is unsent.
 
+        `plain`: not compressed even where the call's messages are.
         Raises NativeError of kind Cancelled when the call is over.
         """
     def finish(self, code: int, message: str, trailers: Sequence[tuple[str, str | bytes]]) -> None:

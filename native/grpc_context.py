@@ -42,6 +42,7 @@ class Context(grpc.ServicerContext):
         self._details = ""
         self._trailers: Metadata = ()
         self._finished = False
+        self._next_is_plain = False
 
     # What the call is.
 
@@ -119,11 +120,16 @@ class Context(grpc.ServicerContext):
             self._trailers = tuple(cast(Metadata, status.trailing_metadata))
         self.abort(status.code, status.details)
 
-    def set_compression(self, compression: Any) -> None:
-        """Does nothing: the server compresses for callers that compress."""
+    def set_compression(self, compression: grpc.Compression) -> None:
+        """Whether messages are compressed; before any metadata or message. Else as the caller does.
+
+        What is compressed goes as gzip, whichever algorithm is named, to callers that accept it.
+        """
+        self._stream.set_compression(compression is not grpc.Compression.NoCompression)
 
     def disable_next_message_compression(self) -> None:
-        """Does nothing: the server compresses for callers that compress."""
+        """Sends the next message as it is even where the call's messages are compressed."""
+        self._next_is_plain = True
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Has `callback` called when the call is over; False when it is over already."""
@@ -146,6 +152,11 @@ class Context(grpc.ServicerContext):
     def succeeded(self) -> bool:
         """Whether the call ends with OK as things stand."""
         return not self._finished and self._code in (None, grpc.StatusCode.OK)
+
+    def send(self, message: bytes) -> None:
+        """Sends a message."""
+        plain, self._next_is_plain = self._next_is_plain, False
+        self._stream.send(message, plain=plain)
 
     def finish(self) -> None:
         """Sends the status, once; nothing when the caller has left."""

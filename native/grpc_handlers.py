@@ -180,7 +180,7 @@ class _Call:
 
     def _send(self, response: Any) -> None:
         encode: Callable[[Any], bytes] | None = self._handler.response_serializer
-        self._stream.send(response if encode is None else encode(response))
+        self._context.send(response if encode is None else encode(response))
 
     def _send_all(self, responses: Iterable[Any]) -> None:
         try:

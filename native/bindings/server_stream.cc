@@ -34,11 +34,11 @@ py::object Receive(ServerStream& self, std::optional<double> timeout_s) {
   return py::bytes(message.data(), message.size());
 }
 
-void Send(ServerStream& self, const py::bytes& message) {
+void Send(ServerStream& self, const py::bytes& message, bool plain) {
   Slice copy = Slice::Copy(std::string_view(message));
   WaitInterruptibly(std::nullopt,
                     [&self](TimeNs slice) { return self.bridge().WaitWritable(slice); });
-  Check(self.bridge().Send(std::move(copy)));
+  Check(self.bridge().Send(std::move(copy), plain));
 }
 
 void Finish(ServerStream& self, int code, std::string message, const py::iterable& trailers) {
@@ -82,13 +82,20 @@ void BindServerStream(py::module_& module) {
            "The next message; None at the end (half-closed, or cancelled). Releases the GIL.\n\n"
            "Raises TimeoutError when none came within `timeout_s` seconds.")
       .def(
+          "set_compression",
+          [](ServerStream& self, bool on) { Check(self.bridge().SetCompression(on)); },
+          py::arg("on"),
+          "Whether messages are compressed, where the caller accepts that; else as the caller "
+          "does.\n\nBefore initial metadata and messages.")
+      .def(
           "send_initial_metadata",
           [](ServerStream& self, const py::iterable& metadata) {
             Check(self.bridge().SendInitialMetadata(MetadataFromPython(metadata)));
           },
           py::arg("metadata"), "Once, before the first message.")
-      .def("send", &Send, py::arg("message"),
+      .def("send", &Send, py::arg("message"), py::kw_only(), py::arg("plain") = false,
            "Queues a message; waits (GIL released) while too much is unsent.\n\n"
+           "`plain`: not compressed even where the call's messages are. "
            "Raises NativeError of kind Cancelled when the call is over.")
       .def("finish", &Finish, py::arg("code"), py::arg("message"), py::arg("trailers"),
            "Ends the call with a gRPC status code in [0, 16], a message and trailing metadata. "

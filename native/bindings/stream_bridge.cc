@@ -121,6 +121,18 @@ void StreamBridge::PostToStream(std::function<void(net::ServerStream&)> act) {
   });
 }
 
+Status StreamBridge::SetCompression(bool on) {
+  std::lock_guard<std::mutex> lock(mu_);
+  Status open = CheckOpen();
+  if (!open.ok()) return open;
+  if (headers_sent_) {
+    return {ErrorKind::kFailedPrecondition,
+            "compression is set before initial metadata and messages"};
+  }
+  PostToStream([on](net::ServerStream& stream) { stream.SetCompression(on); });
+  return Status::Ok();
+}
+
 Status StreamBridge::SendInitialMetadata(net::Metadata metadata) {
   std::lock_guard<std::mutex> lock(mu_);
   Status open = CheckOpen();
@@ -134,14 +146,14 @@ Status StreamBridge::SendInitialMetadata(net::Metadata metadata) {
   return Status::Ok();
 }
 
-Status StreamBridge::Send(Slice message) {
+Status StreamBridge::Send(Slice message, bool plain) {
   std::lock_guard<std::mutex> lock(mu_);
   Status open = CheckOpen();
   if (!open.ok()) return open;
   headers_sent_ = true;
   posted_bytes_ += message.size();
-  PostToStream([this, message = std::move(message)](net::ServerStream& stream) {
-    stream.Send(Bytes(message));
+  PostToStream([this, plain, message = std::move(message)](net::ServerStream& stream) {
+    stream.Send(Bytes(message), plain);
     {
       std::lock_guard<std::mutex> lock(mu_);
       posted_bytes_ -= message.size();

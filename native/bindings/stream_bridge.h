@@ -44,8 +44,9 @@ class StreamBridge : public std::enable_shared_from_this<StreamBridge> {
   // Waits at most `wait` until little enough is unsent (or the call is over); false when it is not.
   bool WaitWritable(TimeNs wait);
   // Cancelled when the call is over, FailedPrecondition after Finish or in the wrong order.
+  Status SetCompression(bool on);  // before initial metadata and messages
   Status SendInitialMetadata(net::Metadata metadata);
-  Status Send(Slice message);
+  Status Send(Slice message, bool plain);
   Status Finish(Status status, net::Metadata trailers);
   // Runs `callback` once when the call is over, on the loop's thread; at once when it is over
   // already.

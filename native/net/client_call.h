@@ -41,7 +41,9 @@ class ClientCall final : public RpcStream, public ClientStream {
   void Disown() { owner_ = nullptr; }
 
   // ClientStream
-  void Send(Bytes message) override { QueueMessage(std::move(message), compress_); }
+  void Send(Bytes message, bool plain = false) override {
+    QueueMessage(std::move(message), compress_ && !plain);
+  }
   void HalfClose() override { EndSending(); }
   size_t unsent_bytes() const override { return unsent(); }
   void Cancel() override;

@@ -68,7 +68,8 @@ class ClientStreamHandler {
 // A running call. The pointer is valid until OnDone.
 class ClientStream {
  public:
-  virtual void Send(Bytes message) = 0;
+  // A `plain` message is not compressed even where the call's messages are.
+  virtual void Send(Bytes message, bool plain = false) = 0;
   virtual void HalfClose() = 0;  // no more messages from us
   virtual size_t unsent_bytes() const = 0;
   // RST_STREAM(CANCEL); OnDone follows (with Cancelled) before this returns.

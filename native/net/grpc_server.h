@@ -62,6 +62,8 @@ class UnaryCall {
   void SetCancelListener(CancelListener* listener);
   // Pairs to send with the answer.
   void AddTrailer(std::string key, std::string value);
+  // Whether the answer is compressed, where the caller accepts that; else as the caller does.
+  void SetCompression(bool on);
   void Respond(Bytes response);
   void Fail(const Status& status);
   explicit operator bool() const { return state_ != nullptr; }
@@ -82,9 +84,13 @@ class ServerStream {
  public:
   virtual const CallInfo& info() const = 0;
   virtual EventLoop& loop() const = 0;
+  // Whether messages are compressed, where the caller accepts that; else as the caller does. Before
+  // initial metadata and messages, which tell the caller.
+  virtual void SetCompression(bool on) = 0;
   virtual void SendInitialMetadata(Metadata metadata) = 0;  // at most once, before any message
-  // Queues a message; unsent_bytes() tells how much the peer has yet to take.
-  virtual void Send(Bytes message) = 0;
+  // Queues a message; unsent_bytes() tells how much the peer has yet to take. A `plain` one is not
+  // compressed even where the call's messages are.
+  virtual void Send(Bytes message, bool plain = false) = 0;
   virtual size_t unsent_bytes() const = 0;
   // Ends the call; nothing may be sent afterwards.
   virtual void Finish(const Status& status, Metadata trailers = {}) = 0;

@@ -117,6 +117,7 @@ void ServerCall::SetTimeout(std::string_view text) {
 void ServerCall::OnHeadersReceived(bool) {
   if (headers_received_) return;
   headers_received_ = true;
+  SetCompression(caller_compresses_ || connection_->options().compress_responses);
   if (!Accept() || method_->unary != nullptr) return;
   std::unique_ptr<StreamHandler> handler = method_->stream(*this);
   if (handler != nullptr) {
@@ -211,7 +212,7 @@ void ServerCall::Answer(const Status& status, Bytes response) {
   }
   if (ended_) return;
   if (status.ok()) {
-    QueueMessage(std::move(response), compress());
+    QueueMessage(std::move(response), compress_);
     SendHeaders(nullptr);
   }
   SendStatus(status, std::move(trailers_));
@@ -222,9 +223,9 @@ void ServerCall::SendInitialMetadata(Metadata metadata) {
   SendHeaders(&metadata);
 }
 
-void ServerCall::Send(Bytes message) {
+void ServerCall::Send(Bytes message, bool plain) {
   if (ended_ || session() == nullptr) return;
-  QueueMessage(std::move(message), compress());
+  QueueMessage(std::move(message), compress_ && !plain);
   if (!headers_submitted_) SendHeaders(nullptr);
 }
 
@@ -233,8 +234,8 @@ void ServerCall::Finish(const Status& status, Metadata trailers) {
   SendStatus(status, std::move(trailers));
 }
 
-bool ServerCall::compress() const {
-  return caller_accepts_gzip_ && (caller_compresses_ || connection_->options().compress_responses);
+void ServerCall::SetCompression(bool on) {
+  if (!headers_submitted_) compress_ = on && caller_accepts_gzip_;
 }
 
 void ServerCall::SendHeaders(const Metadata* metadata) {
@@ -243,12 +244,12 @@ void ServerCall::SendHeaders(const Metadata* metadata) {
                                       StaticHeader("grpc-encoding", "gzip")};
   headers_submitted_ = true;
   if (metadata == nullptr) {
-    return session()->SubmitResponse(this, kPlain, compress() ? 3 : 2, true);
+    return session()->SubmitResponse(this, kPlain, compress_ ? 3 : 2, true);
   }
   HeaderList headers;
   headers.AddStatic(":status", "200");
   headers.AddStatic("content-type", kContentType);
-  if (compress()) headers.AddStatic("grpc-encoding", "gzip");
+  if (compress_) headers.AddStatic("grpc-encoding", "gzip");
   headers.AddMetadata(*metadata);
   session()->SubmitResponse(this, headers.data(), headers.size(), true);
 }

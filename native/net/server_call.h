@@ -26,6 +26,7 @@ struct UnaryCall::State {
   virtual const Slice& request() const = 0;
   virtual void SetCancelListener(CancelListener* listener) = 0;
   virtual void AddTrailer(std::string key, std::string value) = 0;
+  virtual void SetCompression(bool on) = 0;
   // Gives the call back with its answer. Loop thread.
   virtual void Answer(const Status& status, Bytes response) = 0;
 
@@ -48,9 +49,12 @@ class ServerCall final : public RpcStream, public ServerStream, public UnaryCall
   void AddTrailer(std::string key, std::string value) override;
   void Answer(const Status& status, Bytes response) override;
 
+  // ServerStream and UnaryCall::State
+  void SetCompression(bool on) override;
+
   // ServerStream
   void SendInitialMetadata(Metadata metadata) override;
-  void Send(Bytes message) override;
+  void Send(Bytes message, bool plain = false) override;
   size_t unsent_bytes() const override { return unsent(); }
   void Finish(const Status& status, Metadata trailers) override;
   void PauseReading() override { PauseReceiving(); }
@@ -77,7 +81,6 @@ class ServerCall final : public RpcStream, public ServerStream, public UnaryCall
   void Abort(const Status& status);
   void SendStatus(const Status& status, Metadata trailers);
   void SendHeaders(const Metadata* metadata);
-  bool compress() const;
   void OwnStrings();
 
   EventLoop& loop_;
@@ -96,6 +99,8 @@ class ServerCall final : public RpcStream, public ServerStream, public UnaryCall
   bool caller_accepts_gzip_ = false;
   bool caller_compresses_ = false;
   bool unknown_encoding_ = false;
+
+  bool compress_ = false;      // what is sent, unless a message is to go plain
 
   bool headers_received_ = false;
   bool headers_submitted_ = false;

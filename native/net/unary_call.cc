@@ -55,6 +55,8 @@ void UnaryCall::AddTrailer(std::string key, std::string value) {
   state_->AddTrailer(std::move(key), std::move(value));
 }
 
+void UnaryCall::SetCompression(bool on) { state_->SetCompression(on); }
+
 void UnaryCall::Respond(Bytes response) {
   if (state_ == nullptr) return;
   GiveBack(std::exchange(state_, nullptr), Status::Ok(), std::move(response));

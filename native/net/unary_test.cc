@@ -175,6 +175,27 @@ TEST(UnaryTest, CompressedRequestIsAnsweredCompressed) {
   EXPECT_LT(stats.bytes_written, 20'000u);
 }
 
+TEST(UnaryTest, HandlerDecidesWhetherItsAnswerIsCompressed) {
+  TestServer server;
+  server.AddUnary("/t.T/Always", [](UnaryCall call) {
+    call.SetCompression(true);
+    call.Respond(Bytes(call.request()));
+  });
+  server.AddUnary("/t.T/Never", [](UnaryCall call) {
+    call.SetCompression(false);
+    call.Respond(Bytes(call.request()));
+  });
+  TestClient client(server.Start());
+  const std::string text(500'000, 'a');
+  CallOptions compressed;
+  compressed.compress = true;
+  EXPECT_TRUE(client.Call("/t.T/Always", text)->messages.at(0) == text);
+  const uint64_t written = server.server().stats().bytes_written;
+  EXPECT_LT(written, 20'000u);
+  EXPECT_TRUE(client.Call("/t.T/Never", text, compressed)->messages.at(0) == text);
+  EXPECT_GT(server.server().stats().bytes_written - written, text.size());
+}
+
 TEST(UnaryTest, MessageThatDecompressesPastTheLimitIsRefused) {
   ServerOptions options;
   options.max_message_bytes = 10'000;

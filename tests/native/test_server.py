@@ -77,13 +77,14 @@ def test_a_stream_used_in_the_wrong_order_says_so() -> None:
             stream.finish(17, "", ())
         stream.send(b"one")
         attempt(lambda: stream.send_initial_metadata(()))
+        attempt(lambda: stream.set_compression(True))
         stream.finish(0, "", ())
         attempt(lambda: stream.finish(0, "", ()))
         attempt(lambda: stream.send(b"two"))
 
     with raw_server(on_call) as address:
         assert call(address) == b"one"
-    assert kinds == ["FailedPrecondition"] * 3
+    assert kinds == ["FailedPrecondition"] * 4
 
 
 def test_receive_times_out_and_ends_at_the_half_close() -> None:
