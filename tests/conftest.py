@@ -1,8 +1,13 @@
 """What every test may rely on: a checkout's root, and a state folder of its own."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Whoever runs the tests may have switched the interpreter's cache of code off; users have not. The processes
+# that tests start, from the first fixture on, are as theirs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 pytest_plugins = ["tests.plugins.etcd", "tests.plugins.grpcpp", "tests.plugins.oip_server"]
 

@@ -25,6 +25,13 @@ def tracked(root: Path) -> list[Path]:
     return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 
+def test_processes_that_tests_start_cache_their_code_as_users_do() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", "import sys; print(sys.dont_write_bytecode)"], capture_output=True, check=True
+    ).stdout
+    assert said == b"False\n"
+
+
 def test_each_folder_is_linked_into_the_package(root: Path) -> None:
     package = root / "src" / "skysail"
     links = {path.name: os.readlink(path) for path in package.iterdir() if path.is_symlink()}
