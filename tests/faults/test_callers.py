@@ -70,6 +70,7 @@ def test_queue_that_expires_as_a_whole_leaves_the_replicas_serving(faults: Fault
 
 @pytest.mark.parametrize("leaves", [False, True], ids=["deadline", "cancel"])
 def test_deadline_and_leave_of_a_caller_reach_the_model(faults: Faults, leaves: bool) -> None:
+    """D17: through every process of a mesh, and under load."""
     heard = faults.told / "asked"
     heard.unlink(missing_ok=True)
     # A parameter that the model may see, so that it does not share a batch with the others.

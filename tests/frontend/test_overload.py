@@ -60,6 +60,33 @@ async def test_the_callers_deadline_reaches_the_model_server(path: Path, doubler
     assert 0.82 < doubler.remaining_s < 1.02, "the objective, where that is sooner"
 
 
+async def test_no_members_headers_speak_for_a_batch(path: Path, doubler: Doubler) -> None:
+    """D14: one caller's headers stand for all callers of its batch."""
+    doubler.batches.clear()
+    doubler.gate.clear()
+    traces = [f"00-{caller + 1:032x}-{caller + 1:016x}-01" for caller in range(32)]
+
+    async def ask(caller: int) -> list[float]:
+        headers = (
+            ("x-caller", str(caller)),
+            ("authorization", f"Bearer {caller}"),
+            ("traceparent", traces[caller]),
+        )
+        return numbers_of(await path.stub.ModelInfer(asking(caller, 0), timeout=10, metadata=headers))
+
+    asked = [asyncio.ensure_future(ask(caller)) for caller in range(32)]
+    async with asyncio.timeout(10):
+        while not doubler.batches:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)  # the others gather behind the first
+    doubler.gate.set()
+    assert await asyncio.gather(*asked) == [[2 * caller, 0] for caller in range(32)]
+    assert max(rows for rows, _ in doubler.batches) > 1
+    for rows, metadata in doubler.batches:
+        assert metadata.keys().isdisjoint({"x-caller", "authorization"})
+        assert rows == 1 or metadata.get("traceparent") not in traces
+
+
 async def test_a_batch_is_given_up_when_its_last_caller_leaves(path: Path, doubler: Doubler) -> None:
     doubler.gate.clear()
     running = path.stub.ModelInfer(asking(1, 2), timeout=30)

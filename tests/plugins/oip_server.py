@@ -18,6 +18,7 @@ class Doubler(pb_grpc.GRPCInferenceServiceServicer):
 
     `gate` holds every answer back while it is clear; `abandoned` is set when a caller leaves meanwhile.
     `row_s` is what each row takes. `remaining_s` is what the last call had left of its deadline as it came.
+    `batches` holds the rows and the metadata of every call.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Doubler(pb_grpc.GRPCInferenceServiceServicer):
         self.calls = 0
         self.row_s = 0.0
         self.remaining_s: float | None = None
+        self.batches: list[tuple[int, dict[str, str | bytes]]] = []
         self._one_at_a_time = Lock()
         self.abandoned = Event()
 
@@ -36,6 +38,8 @@ class Doubler(pb_grpc.GRPCInferenceServiceServicer):
         self.calls += 1
         context.add_callback(lambda: self.gate.is_set() or self.abandoned.set())
         self.remaining_s = context.time_remaining()
+        metadata = {pair.key: pair.value for pair in context.invocation_metadata()}
+        self.batches.append((request.inputs[0].shape[0], metadata))
         self.gate.wait(30)
         if self.row_s:
             with self._one_at_a_time:
