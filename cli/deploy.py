@@ -29,6 +29,14 @@ def deploy(
         float | None,
         typer.Option(help="Latency objective. A larger one allows larger batches. [1000 at first]"),
     ] = None,
+    weight: Annotated[
+        float | None,
+        typer.Option(help=r"Share of the model where others ask it too, 0.01 to 100. \[1 at first]"),
+    ] = None,
+    priority: Annotated[
+        str | None,
+        typer.Option(help=r"high, normal or low: higher classes go first. \[normal at first]"),
+    ] = None,
     replicas: Annotated[
         int | None, typer.Option(min=1, max=1024, help="Copies, each a process. [1 at first]")
     ] = None,
@@ -73,6 +81,8 @@ def deploy(
         outputs=tuple(outputs or ()),
         replicas=replicas,
         objective_ms=slo_ms,
+        weight=weight,
+        priority=priority,
         default=parsed,
         cache=None if cache is None else cache == "on",
         memory_mib=memory_mib,

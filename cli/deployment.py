@@ -45,6 +45,8 @@ class Request:
     outputs: tuple[str, ...]
     replicas: int | None
     objective_ms: float | None
+    weight: float | None
+    priority: str | None
     default: JsonValue
     cache: bool | None
     memory_mib: int | None
@@ -120,6 +122,8 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
             version,
             replicas=request.replicas or _replicas_now(before, version),
             objective_ms=request.objective_ms,
+            weight=request.weight,
+            priority=request.priority,
             default=request.default,
             cache=request.cache,
             memory_mib=request.memory_mib,

@@ -99,14 +99,17 @@ async def deploy(
     *,
     replicas: int | None = None,
     objective_ms: float | None = None,
+    weight: float | None = None,
+    priority: str | None = None,
     default: JsonValue = None,
     cache: bool | None = None,
     memory_mib: int | None = None,
 ) -> int:
     """Makes a version known and wants `replicas` of it; makes the model when there is none.
 
-    Doing it again changes nothing, or only what is stated differently. `objective_ms` and `default` go to the
-    application of the model's name. None leaves things as they are (or at their defaults).
+    Doing it again changes nothing, or only what is stated differently. `objective_ms`, `weight`, `priority`
+    and `default` go to the application of the model's name. None leaves things as they are (or at their
+    defaults).
 
     Raises:
         AlreadyExists: this version's name stands for another artefact.
@@ -126,8 +129,10 @@ async def deploy(
             )
         draft.put(key, version)
         _want(draft, version, replicas, cache, memory_mib)
-        if objective_ms is not None or default is not None:
-            _adjust_application(draft, version, objective_ms, default)
+        settings = {"objective_ms": objective_ms, "weight": weight, "priority": priority, "default": default}
+        stated = {name: value for name, value in settings.items() if value is not None}
+        if stated:
+            _adjust_application(draft, version, stated)
 
     return await _commit(store, decide)
 
@@ -151,16 +156,10 @@ def _want(
     draft.put(key, wanted)
 
 
-def _adjust_application(
-    draft: _Draft, version: Version, objective_ms: float | None, default: JsonValue
-) -> None:
+def _adjust_application(draft: _Draft, version: Version, stated: Mapping[str, JsonValue]) -> None:
     key = keys.application(version.model)
     settings = dict(draft.get(Application, key) or Application(name=version.model, models=(version.model,)))
-    if objective_ms is not None:
-        settings["objective_ms"] = objective_ms
-    if default is not None:
-        settings["default"] = default
-    application = Application.make(**settings)
+    application = Application.make(**{**settings, **stated})
     if application.default is not None:
         if version.signature is None:
             raise InvalidArgument("default: needs a version whose signature is known")

@@ -94,6 +94,13 @@ async def test_deploy_adjusts_the_application_of_the_models_name(store: MemorySt
     assert not seen.models["digits"].cache.enabled
 
 
+async def test_deploy_sets_the_share_of_the_models_application(store: MemoryStore) -> None:
+    await changes.deploy(store, version(), weight=3.0, priority="high")
+    await changes.deploy(store, version(), weight=0.5)
+    application = (await snapshot(store)).applications["digits"]
+    assert (application.weight, application.priority, application.objective_ms) == (0.5, "high", 1000.0)
+
+
 async def test_a_default_that_does_not_fit_is_refused_and_nothing_deployed(store: MemoryStore) -> None:
     with pytest.raises(
         InvalidArgument, match=r"output 'y': expected one row of shape \[1\], got a value of shape \[2\]"
@@ -103,7 +110,13 @@ async def test_a_default_that_does_not_fit_is_refused_and_nothing_deployed(store
 
 
 @pytest.mark.parametrize(
-    ("fields", "message"), [({"replicas": 5000}, "replicas: must"), ({"objective_ms": 0}, "objective_ms")]
+    ("fields", "message"),
+    [
+        ({"replicas": 5000}, "replicas: must"),
+        ({"objective_ms": 0}, "objective_ms"),
+        ({"weight": 101}, "weight: must.*0.01.*100"),
+        ({"priority": "urgent"}, "priority: .*high.*normal.*low"),
+    ],
 )
 async def test_an_illegal_setting_is_refused(
     store: MemoryStore, fields: dict[str, Any], message: str

@@ -148,6 +148,8 @@ def test_predict_says_what_does_not_fit(mesh: Mesh) -> None:
         (["constant.py:Constant", "--default", "{"], "--default must be JSON"),
         (["constant.py:Constant", "--default", '"a"'], "default"),
         (["constant.py:Constant", "--slo-ms", "0"], "objective_ms"),
+        (["constant.py:Constant", "--weight", "0"], "weight"),
+        (["constant.py:Constant", "--priority", "urgent"], "priority"),
     ],
 )
 def test_deploy_that_cannot_be_done_changes_nothing(
