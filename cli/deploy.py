@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from skysail.cli.origin import ReasonOption, origin
 from skysail.cli.output import JsonOption, note, print_json
 
 __all__ = ["register"]
@@ -57,6 +58,7 @@ def deploy(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="A file or folder for the class's load(path).")] = None,
     timeout_s: Annotated[float, typer.Option(help="How long to wait for the replicas.")] = 120.0,
+    reason: ReasonOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Serve a model: make a version of what lies at PATH and send the model's calls there."""
@@ -87,6 +89,7 @@ def deploy(
         cache=None if cache is None else cache == "on",
         memory_mib=memory_mib,
         timeout_s=timeout_s,
+        origin=origin(reason),
     )
     done = asyncio.run(deploy_model(Home.from_environment(), request, note))
     if as_json:
@@ -112,6 +115,7 @@ def scale(
     version: Annotated[str | None, typer.Option(help="Of this version alone.")] = None,
     wait: Annotated[bool, typer.Option(help="Return when it is so.")] = True,
     timeout_s: Annotated[float, typer.Option(help="How long to wait.")] = 120.0,
+    reason: ReasonOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """Change how many replicas of a model run."""
@@ -122,7 +126,12 @@ def scale(
 
     revision = asyncio.run(
         scale_model(
-            Home.from_environment(), name, replicas, version=version, timeout_s=timeout_s if wait else None
+            Home.from_environment(),
+            name,
+            replicas,
+            version=version,
+            timeout_s=timeout_s if wait else None,
+            origin=origin(reason),
         )
     )
     if as_json:

@@ -7,9 +7,7 @@ import json
 import os
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,20 +15,20 @@ from typing import Any
 from pydantic import JsonValue
 
 from skysail.cli.samples import sample, sample_http
-from skysail.control import changes, keys, views
+from skysail.cli.waiting import open_store, read_snapshot, registered, wait_applied, wait_for_replicas
+from skysail.control import changes, views
 from skysail.control.artefacts import ArtefactStore, Files
 from skysail.control.errors import CallFailed, FailedPrecondition, Kind, NotFound, Timeout
-from skysail.control.etcd_store import EtcdStore
 from skysail.control.home import Home
-from skysail.control.keys import PREFIX
-from skysail.control.launcher import SINGLE_THREADED, Launcher
+from skysail.control.launcher import SINGLE_THREADED
 from skysail.control.running import running_mesh
 from skysail.control.schema import Artefact, Signature, Version
 from skysail.control.signature_text import format_tensor
-from skysail.control.snapshot import Assembler, Snapshot
+from skysail.control.snapshot import Snapshot
 from skysail.control.store import Store
+from skysail.control.transaction import Origin
 
-__all__ = ["Deployed", "Request", "deploy_model", "open_store", "read_snapshot", "scale_model"]
+__all__ = ["Deployed", "Request", "deploy_model", "scale_model"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +49,7 @@ class Request:
     cache: bool | None
     memory_mib: int | None
     timeout_s: float
+    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -72,25 +71,6 @@ class Deployed:
     def encode(self) -> dict[str, Any]:
         """For `--json`."""
         return asdict(self)
-
-
-@asynccontextmanager
-async def open_store(home: Home) -> AsyncIterator[Store]:
-    """The configuration store of the mesh that runs in this home.
-
-    Raises:
-        FailedPrecondition: none runs.
-    """
-    store = EtcdStore(running_mesh(home).etcd)
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-async def read_snapshot(store: Store) -> Snapshot:
-    """The configuration as it is now."""
-    return Assembler().load(await store.list(PREFIX))
 
 
 async def deploy_model(home: Home, request: Request, note: Callable[[str], None]) -> Deployed:
@@ -127,24 +107,25 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
             default=request.default,
             cache=request.cache,
             memory_mib=request.memory_mib,
+            origin=request.origin,
         )
         wanted = (await read_snapshot(store)).models[request.name].versions[version.version].replicas
         if wanted == 0:
             wanted = 1
-            await changes.scale(store, request.name, wanted, version=version.version)
+            await changes.scale(store, request.name, wanted, version=version.version, origin=request.origin)
         note(f"starting {wanted} replica{'s' if wanted != 1 else ''} of version {version.version} ...")
         try:
-            await _wait_for_replicas(home, store, version, wanted, timeout_s=request.timeout_s)
+            await wait_for_replicas(home, store, version, wanted, timeout_s=request.timeout_s)
             # A route must not lead to a batcher that has not heard of the replicas yet.
-            await _wait_applied(store, await _registered(store, version), timeout_s=request.timeout_s)
+            await wait_applied(store, await registered(store, version), timeout_s=request.timeout_s)
         except BaseException:
-            await _undo(store, before, version)
+            await _undo(store, before, version, request.origin)
             raise
-        revision = await changes.set_route(store, request.name, {version.version: 1.0})
-        await _wait_applied(store, revision, timeout_s=request.timeout_s)
+        revision = await changes.set_route(store, request.name, {version.version: 1.0}, origin=request.origin)
+        await wait_applied(store, revision, timeout_s=request.timeout_s)
         # What no call reaches any more needs no process; deploying it again brings it back.
         for name in _idle(before, version):
-            await changes.scale(store, request.name, 0, version=name)
+            await changes.scale(store, request.name, 0, version=name, origin=request.origin)
     return Deployed(
         model=request.name,
         version=version.version,
@@ -161,7 +142,13 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
 
 
 async def scale_model(
-    home: Home, name: str, replicas: int, *, version: str | None, timeout_s: float | None
+    home: Home,
+    name: str,
+    replicas: int,
+    *,
+    version: str | None,
+    timeout_s: float | None,
+    origin: Origin,
 ) -> int:
     """Changes how many replicas run; with a timeout, returns when that many do.
 
@@ -170,12 +157,12 @@ async def scale_model(
         Timeout: it has not become so in time.
     """
     async with open_store(home) as store:
-        revision = await changes.scale(store, name, replicas, version=version)
+        revision = await changes.scale(store, name, replicas, version=version, origin=origin)
         if timeout_s is not None:
             snapshot = await read_snapshot(store)
             names = [version] if version is not None else list(views.route(snapshot, name))
             for one in names:
-                await _wait_for_replicas(
+                await wait_for_replicas(
                     home, store, snapshot.versions[name, one], replicas, timeout_s=timeout_s
                 )
     return revision
@@ -248,63 +235,21 @@ def _named(snapshot: Snapshot, version: Version, name: str | None) -> Version:
     return version.model_copy(update={"version": str(max(numbers, default=0) + 1)})
 
 
-async def _wait_for_replicas(
-    home: Home, store: Store, version: Version, wanted: int, *, timeout_s: float
-) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    units = [f"{version.model}@{version.version}@{slot}" for slot in range(wanted)]
-    before = _failures(home, units)
-    while True:
-        ready = len(views.ready_replicas(await read_snapshot(store), version))
-        if ready == wanted:
-            return
-        for name, failures in _failures(home, units).items():
-            if failures > before[name] and ready < wanted:
-                said = Launcher(home).tail(name, 1) or ["it printed nothing"]
-                raise FailedPrecondition(f"a replica ended while it was starting: {said[-1]}")
-        if time.monotonic() > deadline_s:
-            raise Timeout(
-                f"{ready} of {wanted} replicas of {version.model!r} version {version.version} are ready "
-                f"after {timeout_s:g} s; see `skysail logs {version.model}`, or wait longer with --timeout-s"
-            )
-        await asyncio.sleep(0.05)
-
-
-async def _registered(store: Store, version: Version) -> int:
-    """The revision from which all replicas of the version are in the store."""
-    listing = await store.list(keys.replica(version.model, version.version, ""))
-    return max((entry.revision for entry in listing.entries), default=0)
-
-
-def _failures(home: Home, names: list[str]) -> dict[str, int]:
-    """How often in a row each process has died, as the supervisor counts."""
-    units = home.read("units") or {}
-    return {name: units.get(name, {}).get("failures", 0) for name in names}
-
-
-async def _wait_applied(store: Store, revision: int, *, timeout_s: float) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while behind := views.not_applied(await read_snapshot(store), revision):
-        if time.monotonic() > deadline_s:
-            raise Timeout(f"{', '.join(behind)} did not take over the change within {timeout_s:g} s")
-        await asyncio.sleep(0.02)
-
-
-async def _undo(store: Store, before: Snapshot, version: Version) -> None:
+async def _undo(store: Store, before: Snapshot, version: Version, origin: Origin) -> None:
     """Takes back a deployment that failed; what was there before it stays."""
     name = version.model
     if name not in before.models:
-        await changes.remove_model(store, name)
+        await changes.remove_model(store, name, origin=origin)
     elif (name, version.version) not in before.versions:
-        await changes.remove_version(store, name, version.version)
+        await changes.remove_version(store, name, version.version, origin=origin)
     else:
         replicas = before.models[name].versions[version.version].replicas
-        await changes.scale(store, name, replicas, version=version.version)
+        await changes.scale(store, name, replicas, version=version.version, origin=origin)
     application = before.applications.get(name)
     try:
         if application is not None:
-            await changes.set_application(store, application)
+            await changes.set_application(store, application, origin=origin)
         elif name in before.models:
-            await changes.remove_application(store, name)
+            await changes.remove_application(store, name, origin=origin)
     except NotFound:
         return

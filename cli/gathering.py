@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import grpc
 
+from skysail.cli.waiting import read_snapshot
 from skysail.control import views
 from skysail.control.home import Home
 from skysail.control.running import RunningMesh
@@ -44,8 +45,6 @@ class Sample:
 
 async def take(home: Home, store: Store) -> Sample:
     """Asks every instance at once."""
-    from skysail.cli.deployment import read_snapshot
-
     snapshot = await read_snapshot(store)
     instances = list(snapshot.instances.values())
     answers = await asyncio.gather(*(_ask(instance.address) for instance in instances))

@@ -35,8 +35,8 @@ def status(
 async def _once(*, as_json: bool) -> None:
     import asyncio
 
-    from skysail.cli.deployment import open_store
     from skysail.cli.gathering import summary, take
+    from skysail.cli.waiting import open_store
     from skysail.control.home import Home
     from skysail.control.running import running_mesh
 
@@ -59,8 +59,8 @@ async def _watch(*, as_json: bool) -> None:
 
     from rich.live import Live
 
-    from skysail.cli.deployment import open_store
     from skysail.cli.gathering import summary, take
+    from skysail.cli.waiting import open_store
     from skysail.control.home import Home
     from skysail.control.running import running_mesh
 

@@ -1,24 +1,25 @@
 """What a user may change, each as one transaction.
 
-A change reads what it depends on, decides, and writes on condition that nothing it read has changed.
-Nothing is changed when the store is away (StoreUnavailable) or somebody else wrote first (Conflict).
+A change reads what it depends on, decides, and writes on condition that nothing it read has changed; it is
+recorded with its origin (see `transaction`). Nothing is changed when the store is away (StoreUnavailable) or
+somebody else wrote first (Conflict).
 
 A new version of a model that already serves gets the weight 0: it starts and warms up, and takes traffic
 when the route is set (`set_route`). The first version of a model takes the traffic at once: until its first
 replica is ready, callers get the default output or UNAVAILABLE.
 """
 
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from skysail.control import keys
+from skysail.control import configuration, keys
+from skysail.control.configuration import Configuration
 from skysail.control.default_output import encode_default
 from skysail.control.errors import AlreadyExists, Conflict, FailedPrecondition, InvalidArgument, NotFound
 from skysail.control.schema import Application, Document, Model, Resources, Version, VersionTarget
-from skysail.control.snapshot import Assembler, Snapshot
-from skysail.control.store import Delete, Listing, Put, Store, Unchanged, Write
+from skysail.control.store import Store
+from skysail.control.transaction import UNSTATED, Draft, Origin, commit
 from skysail.control.views import signature
 
 __all__ = [
@@ -26,71 +27,11 @@ __all__ = [
     "remove_application",
     "remove_model",
     "remove_version",
+    "replace",
     "scale",
     "set_application",
     "set_route",
 ]
-
-D = TypeVar("D", bound=Document)
-
-
-class _Draft:
-    """The documents as they were read, what was asked of them, and what is to be written."""
-
-    def __init__(self, listing: Listing) -> None:
-        self._listing = listing
-        self._entries = {e.key: (e.value, e.revision) for e in listing.entries if not e.lease}
-        self._read: dict[str, int] = {}
-        self.writes: dict[str, Write] = {}
-
-    def get(self, kind: type[D], key: str) -> D | None:
-        """A document; from now on the change depends on it."""
-        value, revision = self._entries.get(key, (None, 0))
-        self._read[key] = revision
-        return None if value is None else kind.decode(value)
-
-    def keys(self, prefix: str) -> list[str]:
-        """What lies under a prefix; the change depends on each."""
-        found = [key for key in self._entries if key.startswith(prefix)]
-        self._read |= {key: self._entries[key][1] for key in found}
-        return found
-
-    def put(self, key: str, document: Document) -> None:
-        """Writes a document, unless the same is there already."""
-        encoded = document.encode()
-        if self._entries.get(key, (None, 0))[0] != encoded:
-            self.writes[key] = Put(key, encoded)
-
-    def delete(self, key: str) -> None:
-        """Deletes a document."""
-        self.writes[key] = Delete(key)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """Everything as it was read; the change does not depend on it."""
-        return Assembler().load(self._listing)
-
-    @property
-    def conditions(self) -> list[Unchanged]:
-        """That nothing read has changed."""
-        return [Unchanged(key, revision) for key, revision in self._read.items()]
-
-
-async def _commit(store: Store, decide: Callable[[_Draft], None]) -> int:
-    """Returns the revision from which the change is in the store (now, when there was nothing to change)."""
-    listing = await store.list(keys.PREFIX)
-    draft = _Draft(listing)
-    decide(draft)
-    if not draft.writes:
-        # Not the listing's revision, which every registration raises without anybody applying it.
-        return max((entry.revision for entry in listing.entries if not entry.lease), default=0)
-    try:
-        return await store.commit(list(draft.writes.values()), require=draft.conditions)
-    except Conflict:
-        changed = ", ".join(draft.writes)
-        raise Conflict(
-            f"somebody else changed {changed} at the same time; nothing was changed: try again"
-        ) from None
 
 
 async def deploy(
@@ -104,6 +45,7 @@ async def deploy(
     default: JsonValue = None,
     cache: bool | None = None,
     memory_mib: int | None = None,
+    origin: Origin = UNSTATED,
 ) -> int:
     """Makes a version known and wants `replicas` of it; makes the model when there is none.
 
@@ -116,7 +58,7 @@ async def deploy(
         InvalidArgument: the default output does not fit the signature.
     """
 
-    def decide(draft: _Draft) -> None:
+    def decide(draft: Draft) -> None:
         key = keys.version(version.model, version.version)
         known = draft.get(Version, key)
         if known is not None and known != version:
@@ -134,11 +76,13 @@ async def deploy(
         if stated:
             _adjust_application(draft, version, stated)
 
-    return await _commit(store, decide)
+    return await commit(
+        store, decide, action=f"deploy {version.model} version {version.version}", origin=origin
+    )
 
 
 def _want(
-    draft: _Draft, version: Version, replicas: int | None, cache: bool | None, memory_mib: int | None
+    draft: Draft, version: Version, replicas: int | None, cache: bool | None, memory_mib: int | None
 ) -> None:
     key = keys.model(version.model)
     model = draft.get(Model, key)
@@ -156,7 +100,7 @@ def _want(
     draft.put(key, wanted)
 
 
-def _adjust_application(draft: _Draft, version: Version, stated: Mapping[str, JsonValue]) -> None:
+def _adjust_application(draft: Draft, version: Version, stated: Mapping[str, JsonValue]) -> None:
     key = keys.application(version.model)
     settings = dict(draft.get(Application, key) or Application(name=version.model, models=(version.model,)))
     application = Application.make(**{**settings, **stated})
@@ -167,7 +111,9 @@ def _adjust_application(draft: _Draft, version: Version, stated: Mapping[str, Js
     draft.put(key, application)
 
 
-async def set_route(store: Store, model: str, weights: Mapping[str, float]) -> int:
+async def set_route(
+    store: Store, model: str, weights: Mapping[str, float], *, origin: Origin = UNSTATED
+) -> int:
     """Splits a model's traffic: the versions named get their weights, the others 0; replicas stay.
 
     Raises:
@@ -175,7 +121,7 @@ async def set_route(store: Store, model: str, weights: Mapping[str, float]) -> i
         InvalidArgument: no weight is above 0, or one is out of range.
     """
 
-    def decide(draft: _Draft) -> None:
+    def decide(draft: Draft) -> None:
         document = _model(draft, model)
         for name in weights:
             _target(document, name)
@@ -187,10 +133,12 @@ async def set_route(store: Store, model: str, weights: Mapping[str, float]) -> i
         }
         draft.put(keys.model(model), document.model_copy(update={"versions": targets}))
 
-    return await _commit(store, decide)
+    return await commit(store, decide, action=f"route {model} to {_shares(weights)}", origin=origin)
 
 
-async def scale(store: Store, model: str, replicas: int, *, version: str | None = None) -> int:
+async def scale(
+    store: Store, model: str, replicas: int, *, version: str | None = None, origin: Origin = UNSTATED
+) -> int:
     """Wants that many replicas of a version, or of every version that takes traffic.
 
     Raises:
@@ -198,7 +146,7 @@ async def scale(store: Store, model: str, replicas: int, *, version: str | None 
         InvalidArgument: the number is out of range.
     """
 
-    def decide(draft: _Draft) -> None:
+    def decide(draft: Draft) -> None:
         document = _model(draft, model)
         if version is not None:
             _target(document, version)
@@ -210,10 +158,15 @@ async def scale(store: Store, model: str, replicas: int, *, version: str | None 
         }
         draft.put(keys.model(model), document.model_copy(update={"versions": targets}))
 
-    return await _commit(store, decide)
+    return await commit(
+        store,
+        decide,
+        action=f"scale {model if version is None else f'{model} version {version}'} to {replicas}",
+        origin=origin,
+    )
 
 
-async def set_application(store: Store, application: Application) -> int:
+async def set_application(store: Store, application: Application, *, origin: Origin = UNSTATED) -> int:
     """Makes or replaces an application.
 
     Raises:
@@ -221,7 +174,7 @@ async def set_application(store: Store, application: Application) -> int:
         InvalidArgument: its default output does not fit the signature, or none is known to check it against.
     """
 
-    def decide(draft: _Draft) -> None:
+    def decide(draft: Draft) -> None:
         for model in application.models:
             _model(draft, model)
         if application.default is not None:
@@ -233,26 +186,26 @@ async def set_application(store: Store, application: Application) -> int:
             encode_default(application.default, agreed)
         draft.put(keys.application(application.name), application)
 
-    return await _commit(store, decide)
+    return await commit(store, decide, action=f"set application {application.name}", origin=origin)
 
 
-async def remove_application(store: Store, name: str) -> int:
+async def remove_application(store: Store, name: str, *, origin: Origin = UNSTATED) -> int:
     """Removes an application; a model of that name stays callable under its implicit one.
 
     Raises:
         NotFound: there is none.
     """
 
-    def decide(draft: _Draft) -> None:
+    def decide(draft: Draft) -> None:
         key = keys.application(name)
         if draft.get(Application, key) is None:
             raise NotFound(f"there is no application {name!r}")
         draft.delete(key)
 
-    return await _commit(store, decide)
+    return await commit(store, decide, action=f"remove application {name}", origin=origin)
 
 
-async def remove_version(store: Store, model: str, version: str) -> int:
+async def remove_version(store: Store, model: str, version: str, *, origin: Origin = UNSTATED) -> int:
     """Removes a version that takes no traffic.
 
     Raises:
@@ -260,7 +213,7 @@ async def remove_version(store: Store, model: str, version: str) -> int:
         FailedPrecondition: it takes traffic, or is the model's only one.
     """
 
-    def decide(draft: _Draft) -> None:
+    def decide(draft: Draft) -> None:
         document = _model(draft, model)
         if _target(document, version).weight > 0:
             raise FailedPrecondition(
@@ -271,10 +224,10 @@ async def remove_version(store: Store, model: str, version: str) -> int:
         draft.get(Version, keys.version(model, version))
         draft.delete(keys.version(model, version))
 
-    return await _commit(store, decide)
+    return await commit(store, decide, action=f"remove {model} version {version}", origin=origin)
 
 
-async def remove_model(store: Store, model: str) -> int:
+async def remove_model(store: Store, model: str, *, origin: Origin = UNSTATED) -> int:
     """Removes a model, its versions, and the application that is its alone.
 
     Raises:
@@ -282,7 +235,7 @@ async def remove_model(store: Store, model: str) -> int:
         FailedPrecondition: another application names it.
     """
 
-    def decide(draft: _Draft) -> None:
+    def decide(draft: Draft) -> None:
         _model(draft, model)
         for key in draft.keys(f"{keys.PREFIX}applications/"):
             application = draft.get(Application, key)
@@ -297,10 +250,56 @@ async def remove_model(store: Store, model: str) -> int:
         for key in draft.keys(f"{keys.model(model)}/"):
             draft.delete(key)
 
-    return await _commit(store, decide)
+    return await commit(store, decide, action=f"remove {model}", origin=origin)
 
 
-def _model(draft: _Draft, name: str) -> Model:
+async def replace(
+    store: Store, before: Configuration, after: Configuration, *, action: str, origin: Origin = UNSTATED
+) -> int:
+    """Turns one configuration into another, in one transaction.
+
+    Args:
+        store: where.
+        before: what was read; only documents that differ from it are written.
+        after: what is to be in force, whole.
+        action: for the record.
+        origin: for the record.
+
+    Raises:
+        Conflict: a document that is to be written is no longer as in `before`.
+        NotFound, AlreadyExists, InvalidArgument: the result would not be legal (see `configuration.check`).
+    """
+    configuration.check(after, before=before)
+
+    def decide(draft: Draft) -> None:
+        for one in configuration.differences(before, after):
+            wanted, known = after.get(one.key), before.get(one.key)
+            if _legal(draft, one.key, wanted or known) != known:
+                raise Conflict(
+                    f"{configuration.title(one.key)} was changed by somebody else meanwhile; "
+                    "nothing was changed: try again"
+                )
+            if wanted is None:
+                draft.delete(one.key)
+            else:
+                draft.put(one.key, wanted)
+
+    return await commit(store, decide, action=action, origin=origin)
+
+
+def _legal(draft: Draft, key: str, like: Document | None) -> Document | None:
+    """A document; one that is illegal, written by hand, counts as absent, as it does for every service."""
+    try:
+        return draft.get(type(like), key) if like is not None else None
+    except InvalidArgument:
+        return None
+
+
+def _shares(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={weight:g}" for name, weight in weights.items() if weight > 0)
+
+
+def _model(draft: Draft, name: str) -> Model:
     document = draft.get(Model, keys.model(name))
     if document is None:
         raise NotFound(f"there is no model {name!r}: deploy it first")

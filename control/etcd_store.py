@@ -159,6 +159,11 @@ class EtcdStore:
                 return LeaseLost(details)
             case rpc.StatusCode.OUT_OF_RANGE:
                 return HistoryLost(details)
+            case rpc.StatusCode.INVALID_ARGUMENT if "too many operations" in details:
+                return InvalidArgument(
+                    "the change touches more documents than this etcd takes at once: "
+                    "make it in parts, or start etcd with a larger --max-txn-ops"
+                )
             case rpc.StatusCode.INVALID_ARGUMENT:
                 return InvalidArgument(f"etcd refused the request: {details}")
         return StoreUnavailable(

@@ -65,6 +65,8 @@ def etcd_unit(options: MeshOptions, binary: str, data: Path) -> Unit:
             *("--initial-cluster", f"skysail={peer}", "--initial-cluster-state", "new"),
             # Watches resume within an hour; after that they read everything again.
             *("--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"),
+            # A file applied as a whole is one transaction.
+            *("--max-txn-ops", "20000", "--max-request-bytes", str(16 << 20)),
             *("--logger", "zap", "--log-outputs", "stderr"),
         ),
         stage=_ETCD,
