@@ -78,6 +78,7 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
                 "pid": one.pid,
                 "revision": one.applied_revision,
                 "answers": one.id in now.reports,
+                "cut_off": _cut_off(now.reports.get(one.id)),
             }
             for one in snapshot.instances.values()
         ],
@@ -102,6 +103,12 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
         ],
         "processes": [{"name": name, **state} for name, state in sorted(now.processes.items())],
     }
+
+
+def _cut_off(report: admin_pb2.GetStatsResponse | None) -> dict[str, int]:
+    """Peers that a service cut off, by reason; those reasons that there were."""
+    counts = json.loads(report.stats_json)["server"]["cut_off"] if report is not None else {}
+    return {reason: count for reason, count in counts.items() if count}
 
 
 def _application(name: str, objective_ms: float, before: Sample, now: Sample) -> dict[str, Any]:

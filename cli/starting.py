@@ -34,19 +34,23 @@ def settle_options(
     threads: int,
     cache_mib: int,
     hung_after_s: float,
+    limit: tuple[str, ...] = (),
 ) -> MeshOptions:
     """Checks that the mesh can start, and chooses its ports.
 
     Raises:
         FailedPrecondition: one is running already, or a port is taken.
         NotFound: there is no etcd to start.
+        InvalidArgument: a limit is not one, or out of its range.
     """
+    from skysail.control.limits import parse_limits
     from skysail.control.mesh_daemon import find_etcd
 
+    parse_limits(limit)
     with hold(home):
         if etcd is None:
             find_etcd()
-        if (left := _left_behind(home, (fused, threads, cache_mib))) is not None:
+        if (left := _left_behind(home, (fused, threads, cache_mib, limit))) is not None:
             wanted = {"grpc": grpc, "http": http}
             same = all(
                 address.endswith(":0") or getattr(left, name) == address for name, address in wanted.items()
@@ -65,10 +69,11 @@ def settle_options(
         threads=threads,
         cache_mib=cache_mib,
         hung_after_s=hung_after_s,
+        limit=limit,
     )
 
 
-def _left_behind(home: Home, how: tuple[bool, int, int]) -> MeshOptions | None:
+def _left_behind(home: Home, how: tuple[bool, int, int, tuple[str, ...]]) -> MeshOptions | None:
     """The options of a run whose supervisor died, when this one could go on with its processes."""
     record = home.read("mesh")
     if record is None:
@@ -76,7 +81,8 @@ def _left_behind(home: Home, how: tuple[bool, int, int]) -> MeshOptions | None:
     options = MeshOptions(
         **{name: record[name] for name in MeshOptions.__dataclass_fields__ if name in record}
     )
-    return options if (options.fused, options.threads, options.cache_mib) == how else None
+    had = (options.fused, options.threads, options.cache_mib, tuple(options.limit))
+    return options if had == how else None
 
 
 def start_here(home: Home, options: MeshOptions, on_ready: Callable[[dict[str, Any]], None]) -> None:

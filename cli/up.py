@@ -40,6 +40,10 @@ def up(
     hung_after_s: Annotated[
         float, typer.Option(min=2, max=3600, help="Restart a process that answers nothing for so long.")
     ] = 10.0,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE: how much a peer may do; repeatable, see docs/operating.md."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start everything: etcd, the services, and the replicas of what is deployed."""
@@ -56,6 +60,7 @@ def up(
         threads=threads,
         cache_mib=cache_mib,
         hung_after_s=hung_after_s,
+        limit=tuple(limit or ()),
     )
     if foreground:
         start_here(home, options, lambda record: _print_ready(record, as_json=as_json))

@@ -37,6 +37,7 @@ class MeshOptions:
         threads: event-loop threads of each service process. More serve more calls and need that many cores.
         cache_mib: what a batcher's prediction cache may hold, in MiB.
         hung_after_s: a process that has not answered for so long is killed and started again.
+        limit: limits of what peers of each service may do, as "name=value".
     """
 
     grpc: str
@@ -47,6 +48,7 @@ class MeshOptions:
     threads: int = 1
     cache_mib: int = 24
     hung_after_s: float = 10.0
+    limit: tuple[str, ...] = ()
 
     def encode(self) -> dict[str, Any]:
         """For the record in `run/`."""
@@ -75,7 +77,8 @@ def etcd_unit(options: MeshOptions, binary: str, data: Path) -> Unit:
 
 def service_units(options: MeshOptions, sockets: Path) -> list[Unit]:
     """Frontend, selector and batcher; or the one process that is all three."""
-    common = ("--etcd", options.etcd, "--threads", str(options.threads))
+    limits = (part for limit in options.limit for part in ("--limit", limit))
+    common = ("--etcd", options.etcd, "--threads", str(options.threads), *limits)
     edge = ("--listen", options.grpc, "--http", options.http)
     cache = ("--cache-mib", str(options.cache_mib))
     if options.fused:

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from skysail.control.errors import InvalidArgument
 from skysail.control.keys import NAME
+from skysail.control.limits import parse_limits
 from skysail.control.schema import Role
 
 __all__ = ["ServiceOptions", "parse"]
@@ -46,6 +47,8 @@ class ServiceOptions:
     max_message_mib: int = 64
     #: How long the others believe in this process after it has vanished without a word.
     lease_ttl_s: float = 10.0
+    #: Limits of what peers may do, each as "name=value"; those left out have their defaults.
+    limit: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _within("threads", self.threads, 1, 256)
@@ -53,6 +56,7 @@ class ServiceOptions:
         _within("cache-mib", self.cache_mib, 0, 1 << 20)
         _within("max-message-mib", self.max_message_mib, 1, 2047)
         _within("lease-ttl-s", self.lease_ttl_s, 2, 3600)
+        parse_limits(self.limit)
         for name, address in (("listen", self.listen), ("http", self.http)):
             host, _, port = (address or "host:0").rpartition(":")
             if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
@@ -109,6 +113,10 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
         "--lease-ttl-s", type=float, default=defaults.lease_ttl_s,
         help="how long others believe in this process after it vanished (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--limit", action="append", default=[], metavar="NAME=VALUE",
+        help="how much a peer may do; repeatable. The names, units and ranges are in docs/operating.md",
+    )  # fmt: skip
     if role == "frontend":
         parser.epilog = "With --fused, a selector and a batcher run in the same process."
     if role in ("frontend", "fused"):
@@ -124,6 +132,7 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
     )
     values = vars(parser.parse_args(argv))
     etcd, ready_fd = values.pop("etcd"), values.pop("ready_fd")
+    values["limit"] = tuple(values["limit"])
     return ServiceOptions(**values), etcd, ready_fd
 
 

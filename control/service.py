@@ -27,6 +27,7 @@ from skysail.control.admin_servicer import AdminServicer
 from skysail.control.catalogue import Namespace
 from skysail.control.etcd_store import EtcdStore
 from skysail.control.health import Health
+from skysail.control.limits import parse_limits
 from skysail.control.lingering import Lingering
 from skysail.control.mirror import Mirror
 from skysail.control.oip_servicer import OipServicer
@@ -108,6 +109,7 @@ class Service(ABC):
             self._loops,
             max_message_bytes=self.options.max_message_mib << 20,
             drain_timeout_s=self.options.drain_timeout_s,
+            limits=parse_limits(self.options.limit),
         )
         self._plane = self.make_plane(self._loops)
 

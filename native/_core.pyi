@@ -1,6 +1,6 @@
 """The C++ core, as Python sees it. Checked against the built module by stubtest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Never, final, type_check_only
 
 @type_check_only
@@ -348,8 +348,8 @@ class Server(metaclass=_Bound):
         loops: Loops,
         *,
         max_message_bytes: int = ...,
-        max_concurrent_streams: int = ...,
         drain_timeout_s: float = ...,
+        limits: Mapping[str, int] = ...,
     ) -> None: ...
     def serve(self, service: InferService) -> None:
         """Before start: ModelInfer and ModelStreamInfer are answered by `service`."""
@@ -360,7 +360,10 @@ class Server(metaclass=_Bound):
     def start(self) -> None: ...
     def shutdown(self) -> None:
         """Drains, then closes; blocks (GIL released). Idempotent."""
-    def stats(self) -> dict[str, int]: ...
+    def stats(self) -> dict[str, Any]: ...
+
+def server_limits() -> list[tuple[str, int, int, int, str]]:
+    """Name, default, lowest and highest value, and meaning of every limit of a server."""
 
 @final
 class Caller(metaclass=_Bound):

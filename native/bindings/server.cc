@@ -1,5 +1,7 @@
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -90,6 +92,11 @@ class Server {
     dict["protocol_errors"] = stats.protocol_errors;
     dict["bytes_read"] = stats.bytes_read;
     dict["bytes_written"] = stats.bytes_written;
+    py::dict cut_off;
+    for (size_t i = 1; i < net::kOffences; ++i) {
+      cut_off[py::str(net::OffenceName(static_cast<net::Offence>(i)))] = stats.offences[i];
+    }
+    dict["cut_off"] = cut_off;
     return dict;
   }
 
@@ -107,15 +114,27 @@ class Server {
   bool started_ = false;
 };
 
-std::unique_ptr<Server> New(LoopsPtr loops, size_t max_message_bytes,
-                            uint32_t max_concurrent_streams, double drain_timeout_s) {
+std::unique_ptr<Server> New(LoopsPtr loops, size_t max_message_bytes, double drain_timeout_s,
+                            const std::map<std::string, int64_t>& limits) {
   if (max_message_bytes < 1) throw py::value_error("max_message_bytes must be >= 1");
-  if (max_concurrent_streams < 1) throw py::value_error("max_concurrent_streams must be >= 1");
   net::ServerOptions options;
   options.max_message_bytes = max_message_bytes;
-  options.max_concurrent_streams = max_concurrent_streams;
   options.drain_timeout = FromSecondsAtLeastZero(drain_timeout_s, "drain_timeout_s");
+  for (const auto& [name, value] : limits) {
+    const Status status = net::SetLimit(&options, name, value);
+    if (!status.ok()) throw py::value_error(status.message());
+  }
   return std::make_unique<Server>(std::move(loops), options);
+}
+
+py::list ServerLimits() {
+  py::list rows;
+  const net::PeerLimits defaults;
+  net::ForEachLimit(defaults, [&rows](const net::PeerLimit& row, const auto& field) {
+    rows.append(py::make_tuple(row.name, static_cast<int64_t>(field) / row.unit, row.low, row.high,
+                               row.text));
+  });
+  return rows;
 }
 
 void StopDispatcher() {
@@ -131,13 +150,13 @@ void BindServer(py::module_& module) {
       module, "Server", py::is_final(),
       "A gRPC server: ModelInfer goes to a native service, everything else to the fallback.\n\n"
       "`max_message_bytes`: the largest message received, after decompression. "
-      "`max_concurrent_streams`:\n"
-      "calls open at once on one connection. `drain_timeout_s`: how long shutdown() waits for "
-      "calls.")
+      "`drain_timeout_s`: how\n"
+      "long shutdown() waits for calls. `limits`: of what peers may do, by the names of "
+      "server_limits().")
       .def(py::init(&New), py::arg("loops"), py::kw_only(),
            py::arg("max_message_bytes") = defaults.max_message_bytes,
-           py::arg("max_concurrent_streams") = defaults.max_concurrent_streams,
-           py::arg("drain_timeout_s") = ToSeconds(defaults.drain_timeout))
+           py::arg("drain_timeout_s") = ToSeconds(defaults.drain_timeout),
+           py::arg("limits") = py::dict())
       .def("serve", &Server::Serve, py::arg("service"),
            "Before start: ModelInfer and ModelStreamInfer are answered by `service`.")
       .def(
@@ -149,6 +168,8 @@ void BindServer(py::module_& module) {
       .def("start", &Server::Start, "Accepts connections from now on.")
       .def("shutdown", &Server::Shutdown, "Drains, then closes; blocks (GIL released). Idempotent.")
       .def("stats", &Server::Stats, "Counts of connections, calls and bytes since the start.");
+  module.def("server_limits", &ServerLimits,
+             "Name, default, lowest and highest value, and meaning of every limit of a server.");
   py::module_::import("atexit").attr("register")(py::cpp_function(&StopDispatcher));
 }
 

@@ -54,7 +54,7 @@ void ClientCall::OnHeader(std::string_view name, std::string_view value) {
   if (metadata_bytes_ > max_metadata_bytes_) {
     broken_ = ResourceExhausted("metadata of the answer exceeds the limit of " +
                                 std::to_string(max_metadata_bytes_) + " bytes");
-    return;
+    return session()->CheckHeaderBytes(metadata_bytes_);
   }
   switch (name.size()) {
     case 7:

@@ -16,7 +16,7 @@ SessionOptions OptionsOf(const ChannelOptions& options) {
   session.initial_window_bytes = options.initial_window_bytes;
   session.connection_window_bytes = options.connection_window_bytes;
   session.max_metadata_bytes = options.max_metadata_bytes;
-  session.setup_timeout = options.connect_timeout;
+  session.handshake_timeout = options.connect_timeout;
   session.keepalive_interval = options.keepalive_interval;
   session.keepalive_timeout = options.keepalive_timeout;
   session.keepalive_without_calls = false;

@@ -43,6 +43,7 @@ class ClientConnection final : public H2Session {
   void OnGoaway() override;
   void OnStreamGone() override {}
   void OnTraffic(size_t, size_t) override {}
+  void OnOffence(Offence) override {}  // the calls' status says it
   void OnClosed(const Status& why, bool protocol_error) override;
   void OnFinished() override { delete this; }
 

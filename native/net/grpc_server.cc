@@ -172,6 +172,7 @@ GrpcServer::Stats GrpcServer::stats() const {
     total.protocol_errors += counters.protocol_errors.value();
     total.bytes_read += counters.bytes_read.value();
     total.bytes_written += counters.bytes_written.value();
+    for (size_t i = 0; i < kOffences; ++i) total.offences[i] += counters.offences[i].value();
   }
   return total;
 }

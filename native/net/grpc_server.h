@@ -6,6 +6,7 @@
 #ifndef SKYSAIL_NET_GRPC_SERVER_H_
 #define SKYSAIL_NET_GRPC_SERVER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,8 @@
 #include "net/address.h"
 #include "net/event_loop.h"
 #include "net/metadata.h"
+#include "net/offence.h"
+#include "net/peer_limits.h"
 
 namespace skysail::net {
 
@@ -117,20 +120,9 @@ class StreamHandler {
 // Makes the handler of a new call; returning nullptr answers UNIMPLEMENTED.
 using StreamFactory = std::function<std::unique_ptr<StreamHandler>(ServerStream& stream)>;
 
-// Limits of one server; each bounds what a peer can make us hold or do.
-struct ServerOptions {
-  size_t max_message_bytes = size_t{64} << 20;        // received message, after decompression
-  uint32_t max_concurrent_streams = 1024;             // per connection
-  uint32_t initial_window_bytes = uint32_t{1} << 20;  // per stream
-  uint32_t connection_window_bytes = uint32_t{8} << 20;
-  size_t max_metadata_bytes = 64 << 10;               // sum of a call's header names and values
-  size_t max_connections = 16384;                     // refused beyond
-  TimeNs handshake_timeout = 10 * kSecond;            // preface and SETTINGS must have come
-  TimeNs keepalive_interval = 60 * kSecond;           // PING an idle connection; 0 is off
-  TimeNs keepalive_timeout = 20 * kSecond;            // then drop it without an answer
-  TimeNs drain_timeout = 30 * kSecond;                // Shutdown waits this long for calls
-  size_t max_unsent_bytes = size_t{256} << 20;  // per connection: a peer that takes no answers
-                                                // has new calls refused beyond this
+struct ServerOptions : PeerLimits {
+  size_t max_message_bytes = size_t{64} << 20;  // received message, after decompression
+  TimeNs drain_timeout = 30 * kSecond;          // Shutdown waits this long for calls
   bool compress_responses = false;  // gzip for every caller that accepts it; a caller that
                                     // compresses its requests gets compressed answers anyway
 };
@@ -161,6 +153,8 @@ class GrpcServer {
     uint64_t accepts_put_off;  // for want of descriptors
     uint64_t calls_started, calls_open, calls_cancelled, protocol_errors;
     uint64_t bytes_read, bytes_written;
+    std::array<uint64_t, kOffences> offences;
+    uint64_t of(Offence offence) const { return offences[static_cast<size_t>(offence)]; }
   };
   Stats stats() const;  // any thread
 

@@ -90,7 +90,12 @@ struct SessionCallbacks {
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
       owner->protocol_error_ = true;  // nghttp2 found it and says goodbye
     }
+    if (frame->hd.type == NGHTTP2_RST_STREAM &&
+        frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
+      owner->Offend(owner->budget_.OnResetSent(owner->loop_.TurnTime()));
+    }
     if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+    owner->budget_.OnFrameSent();
     RpcStream* stream = owner->Find(frame->hd.stream_id);
     if (stream != nullptr) {
       stream->OnHeadersSent((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
@@ -117,6 +122,7 @@ struct SessionCallbacks {
     RpcStream* stream = owner->Find(stream_id);
     if (stream == nullptr) return 0;
     owner->Detach(stream);
+    if (error_code == NGHTTP2_NO_ERROR) owner->budget_.OnAnswered();
     stream->OnGone(error_code, nullptr);
     owner->OnStreamGone();
     return 0;
@@ -143,12 +149,14 @@ struct SessionCallbacks {
 
   static int SendData(nghttp2_session*, nghttp2_frame*, const uint8_t* frame_header, size_t size,
                       nghttp2_data_source* source, void* user_data) {
-    constexpr size_t kFrameHeaderBytes = 9;
+    constexpr size_t kWorthwhileBytes = 1024;
     H2Session* owner = Owner(user_data);
     auto* stream = static_cast<RpcStream*>(source->ptr);
-    owner->output_.Copy(frame_header, kFrameHeaderBytes);
+    owner->output_.Copy(frame_header, kFrameHeadBytes);
     stream->outbound_.MoveTo(&owner->output_, size);
     owner->RemoveUnsent(size);
+    // A peer that opens its window by the byte has not earned anything.
+    if (size >= kWorthwhileBytes || stream->outbound_.size() == 0) owner->budget_.OnFrameSent();
     if (stream->outbound_.size() == 0 && !stream->sending_ended_ && !stream->drain_reported_) {
       owner->drained_.push_back(stream->id_);
     }
@@ -187,10 +195,10 @@ nghttp2_session* NewNghttp2Session(const SessionOptions& options, H2Session* own
   const std::unique_ptr<nghttp2_option, OptionDeleter> option(raw_option);
   nghttp2_option_set_no_auto_window_update(raw_option, 1);
   nghttp2_option_set_no_closed_streams(raw_option, 1);
-  // A caller whose deadlines expire together resets every stream at once; one that resets faster
-  // than its streams can be opened anew, for seconds, is flooding.
-  nghttp2_option_set_stream_reset_rate_limit(raw_option, 4 * options.max_concurrent_streams + 100,
-                                             options.max_concurrent_streams + 100);
+  // What PeerBudget counts, nghttp2 need not; it would also end with another error than is due.
+  constexpr uint64_t kUnlimited = uint64_t{1} << 32;
+  nghttp2_option_set_stream_reset_rate_limit(raw_option, kUnlimited, kUnlimited);
+  nghttp2_option_set_max_continuations(raw_option, kUnlimited);
 
   nghttp2_session* session = nullptr;
   const int failed =

@@ -18,6 +18,9 @@ constexpr int kGather = 64;
 constexpr size_t kPauseReadingBytes = size_t{16} << 20;
 constexpr size_t kPauseReadingFrames = 10'000;
 constexpr TimeNs kLingerTimeout = kSecond;
+// What a peer that was cut off may send until it has read that.
+constexpr size_t kMostDiscarded = size_t{4} << 20;
+constexpr size_t kClientPrefaceBytes = 24;
 constexpr TimeNs kDrainPingTimeout = kSecond;
 constexpr uint8_t kDrainPing[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
 constexpr uint8_t kKeepalivePing[8] = {'a', 'l', 'i', 'v', 'e', 0, 0, 0};
@@ -28,6 +31,14 @@ char* ReadBuffer() {
   return buffer.get();
 }
 
+// GOAWAY(ENHANCE_YOUR_CALM) that names every stream as seen: none may be sent again elsewhere.
+std::string_view CalmDown() {
+  static constexpr char kFrame[] = {0,    0,    8,    NGHTTP2_GOAWAY, 0, 0, 0, 0,
+                                    0,    0x7f, -1,   -1,             -1, 0, 0, 0,
+                                    NGHTTP2_ENHANCE_YOUR_CALM};
+  return {kFrame, sizeof(kFrame)};
+}
+
 }  // namespace
 
 H2Session::H2Session(EventLoop& loop, const SessionOptions& options)
@@ -35,6 +46,8 @@ H2Session::H2Session(EventLoop& loop, const SessionOptions& options)
       options_(options),
       credit_step_(options.initial_window_bytes / 8),
       session_(NewNghttp2Session(options, this)),
+      scanner_(options.server ? kClientPrefaceBytes : 0),
+      budget_(options),
       timer_([this] { OnTimer(); }) {}
 
 H2Session::~H2Session() {
@@ -46,7 +59,7 @@ const std::string& H2Session::peer() const { return stream_->peer(); }
 
 void H2Session::Start(std::unique_ptr<ByteStream> stream) {
   stream_ = std::move(stream);
-  timer_.Set(loop_, loop_.TurnTime() + options_.setup_timeout);
+  timer_.Set(loop_, loop_.TurnTime() + options_.handshake_timeout);
   interest_ = EPOLLIN;
   loop_.Watch(stream_->fd(), interest_, this);
   ContinueHandshake();
@@ -97,7 +110,12 @@ void H2Session::ReadOnce() {
     const IoResult result = stream_->Read(buffer, kReadBytes);
     switch (result.kind) {
       case IoResult::Kind::kDone:
-        if (!lingering_) Receive(buffer, result.bytes);
+        if (cut_off_) {
+          discarded_ += result.bytes;
+          if (discarded_ > kMostDiscarded) return Close(close_reason_);
+        } else if (!lingering_) {
+          Receive(buffer, result.bytes);
+        }
         break;
       case IoResult::Kind::kEnd:
         return Close(Unavailable("the peer closed the connection"));
@@ -113,6 +131,7 @@ void H2Session::ReadOnce() {
 void H2Session::Receive(const char* bytes, size_t size) {
   OnTraffic(size, 0);
   Heard();
+  if (!Inspect({bytes, size})) return;
   const ssize_t taken =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes), size);
   if (received_ > 0) nghttp2_session_consume_connection(session_, std::exchange(received_, 0));
@@ -124,7 +143,37 @@ void H2Session::Receive(const char* bytes, size_t size) {
   RequestFlush();
 }
 
+// Looks at the frames in `bytes` before anything is done for them; false when the peer has gone too far.
+bool H2Session::Inspect(std::string_view bytes) {
+  FrameHead frame;
+  while (scanner_.Next(&bytes, &frame)) {
+    const Offence offence = budget_.OnFrame(frame, loop_.TurnTime());
+    if (offence == Offence::kNone) continue;
+    Offend(offence);
+    return false;
+  }
+  return true;
+}
+
+void H2Session::Offend(Offence offence) {
+  if (offence == Offence::kNone || offence_ != Offence::kNone || close_wanted_ || lingering_) return;
+  offence_ = offence;
+  RequestFlush();  // streams may be in the middle of a call to their handlers
+}
+
+// Nothing more is done for this peer: its calls end now, and it is told why if it cares to read.
+void H2Session::CutOff() {
+  cut_off_ = true;
+  close_reason_ = Unavailable("the peer was cut off: " + std::string(OffenceName(offence_)));
+  OnOffence(offence_);
+  OnGoaway();  // first: a stream's end may start a new call
+  EndStreams();
+  output_.Copy(CalmDown().data(), CalmDown().size());
+  timer_.Set(loop_, loop_.TurnTime() + kLingerTimeout);
+}
+
 void H2Session::Flush() {
+  if (offence_ != Offence::kNone && !cut_off_ && !close_wanted_) CutOff();
   if (!close_wanted_ && connected_ && !write_blocked_) WriteOut();
   if (close_wanted_) return FinishClose();
   UpdateInterest();
@@ -152,6 +201,7 @@ void H2Session::WriteOut() {
 
 // Frames what there is, up to kWriteAhead; false when nothing was left to frame.
 bool H2Session::FillOutput() {
+  if (cut_off_) return false;
   while (output_.size() < kWriteAhead) {
     const uint8_t* bytes = nullptr;
     const ssize_t n = nghttp2_session_mem_send(session_, &bytes);
@@ -201,15 +251,16 @@ void H2Session::UpdateInterest() {
 // A session that neither side can use any more: after GOAWAY and the last stream, or an error.
 void H2Session::CloseIfOver() {
   if (lingering_ || !connected_ || !output_.empty()) return;
-  if (nghttp2_session_want_read(session_) != 0 || nghttp2_session_want_write(session_) != 0) return;
-  Linger();
+  const bool in_use = nghttp2_session_want_read(session_) != 0 ||
+                      nghttp2_session_want_write(session_) != 0;
+  if (cut_off_ || !in_use) Linger();
 }
 
 // Closing a socket with unread input makes the kernel reset it, and the peer may then lose what we
 // sent last. So: say that we are done, and read until the peer has closed.
 void H2Session::Linger() {
   lingering_ = true;
-  OnGoaway();
+  if (!cut_off_) OnGoaway();
   stream_->ShutdownWrite();
   timer_.Set(loop_, loop_.TurnTime() + kLingerTimeout);
 }
@@ -225,16 +276,20 @@ void H2Session::FinishClose() {
   timer_.Cancel();
   if (stream_ != nullptr) loop_.Unwatch(stream_->fd());
   OnClosed(close_reason_, protocol_error_);  // first: a stream's end may start a new call
+  EndStreams();
+  OnFinished();
+}
+
+void H2Session::EndStreams() {
   while (streams_ != nullptr) {
     RpcStream* stream = streams_;
     Detach(stream);
     stream->OnGone(NGHTTP2_INTERNAL_ERROR, &close_reason_);
   }
-  OnFinished();
 }
 
 void H2Session::Drain() {
-  if (draining_ || close_wanted_) return;
+  if (draining_ || close_wanted_ || cut_off_) return;
   draining_ = true;
   if (!ready_) {  // nothing was promised yet
     nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
@@ -287,6 +342,7 @@ void H2Session::Detach(RpcStream* stream) {
 }
 
 void H2Session::OnTimer() {
+  if (cut_off_) return Close(close_reason_);
   if (lingering_) return Close(Unavailable("the connection was closed after GOAWAY"));
   if (!ready_) {
     return Close(Unavailable(connected_ ? "the peer sent no HTTP/2 settings in time"
@@ -304,7 +360,7 @@ void H2Session::OnTimer() {
 }
 
 void H2Session::ArmKeepalive() {
-  if (options_.keepalive_interval == 0 || lingering_ || ping_sent_) return;
+  if (options_.keepalive_interval == 0 || lingering_ || cut_off_ || ping_sent_) return;
   if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
   if (timer_.armed()) return;
   // A session that was idle without calls is given half an interval before it is doubted.

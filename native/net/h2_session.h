@@ -20,25 +20,20 @@
 #include "base/status.h"
 #include "net/byte_stream.h"
 #include "net/event_loop.h"
+#include "net/frame_scanner.h"
+#include "net/offence.h"
 #include "net/output_buffer.h"
+#include "net/peer_budget.h"
+#include "net/peer_limits.h"
 #include "net/rpc_stream.h"
 
 namespace skysail::net {
 
-struct SessionOptions {
+// The limits bound the peer, whichever role it has.
+struct SessionOptions : PeerLimits {
   bool server = false;
-  uint32_t max_concurrent_streams = 1024;  // that the peer may open
-  uint32_t initial_window_bytes = uint32_t{1} << 20;
-  uint32_t connection_window_bytes = uint32_t{8} << 20;
-  size_t max_metadata_bytes = 64 << 10;
-  // Unsent answers beyond which a peer may open no more streams until it takes some.
-  size_t max_unsent_bytes = size_t{256} << 20;
-  TimeNs setup_timeout = 10 * kSecond;  // until the peer's SETTINGS
-  TimeNs keepalive_interval = 0;        // 0 is off
-  TimeNs keepalive_timeout = 20 * kSecond;
   bool keepalive_without_calls = true;
 };
-
 
 class H2Session : private IoHandler, private Flushable {
  public:
@@ -63,6 +58,10 @@ class H2Session : private IoHandler, private Flushable {
   // Opens a stream; false when the session can open no more.
   bool SubmitRequest(RpcStream* stream, const nghttp2_nv* headers, size_t count);
   void Reset(RpcStream* stream, uint32_t error_code);
+  // The peer has gone too far: the connection ends with GOAWAY at the end of this turn.
+  void Offend(Offence offence);
+  // The unpacked size of a header block, once it is over the limit.
+  void CheckHeaderBytes(size_t bytes) { Offend(budget_.OnHeaderBytes(bytes)); }
   void RequestFlush() { loop_.FlushAtEndOfTurn(this); }
 
  protected:
@@ -76,6 +75,7 @@ class H2Session : private IoHandler, private Flushable {
   virtual void OnGoaway() = 0;  // no new streams may be opened
   virtual void OnStreamGone() = 0;
   virtual void OnTraffic(size_t read, size_t written) = 0;
+  virtual void OnOffence(Offence offence) = 0;  // once at most
   virtual void OnClosed(const Status& why, bool protocol_error) = 0;
   virtual void OnFinished() = 0;  // delete the session now
 
@@ -105,6 +105,8 @@ class H2Session : private IoHandler, private Flushable {
   void Heard();
   void ReadOnce();
   void Receive(const char* bytes, size_t size);
+  bool Inspect(std::string_view bytes);
+  void CutOff();
   void WriteOut();
   bool FillOutput();
   void ReportDrained();
@@ -112,6 +114,7 @@ class H2Session : private IoHandler, private Flushable {
   void CloseIfOver();
   void Linger();
   void FinishClose();
+  void EndStreams();
   void Attach(RpcStream* stream, int32_t id);
   void Detach(RpcStream* stream);
   RpcStream* Find(int32_t id);
@@ -145,6 +148,11 @@ class H2Session : private IoHandler, private Flushable {
   bool close_wanted_ = false;  // done at the end of the turn
   bool protocol_error_ = false;
   Status close_reason_;
+  FrameScanner scanner_;
+  PeerBudget budget_;
+  Offence offence_ = Offence::kNone;
+  bool cut_off_ = false;    // the GOAWAY for it is under way; nghttp2 is not asked any more
+  size_t discarded_ = 0;    // read since then
   Timer timer_;  // set-up timeout, then keep-alive, then linger
   bool ping_sent_ = false;
   TimeNs last_heard_ = 0;

@@ -194,22 +194,6 @@ TEST_F(ProtocolTest, PingIsAnswered) {
   EXPECT_NE(pong.flags & NGHTTP2_FLAG_ACK, 0);
 }
 
-TEST_F(ProtocolTest, RapidResetsEndTheConnection) {
-  ServerOptions options;
-  options.max_concurrent_streams = 10;
-  RawPeer peer(Start(options));
-  peer.SendPreface();
-  const std::string cancel("\0\0\0\x08", 4);
-  std::string flood;
-  for (int32_t id = 1; id < 4000; id += 2) {
-    flood += Frame(NGHTTP2_HEADERS, kEndHeaders, id, Headers(CallHeaders("/t.T/Echo")));
-    flood += Frame(NGHTTP2_RST_STREAM, 0, id, cancel);
-  }
-  peer.Send(flood);
-  EXPECT_TRUE(peer.WaitForEnd());
-  ExpectStillServing();
-}
-
 TEST_F(ProtocolTest, PeerThatTakesNoAnswersHasNewCallsRefused) {
   ServerOptions options;
   options.max_unsent_bytes = 1 << 20;

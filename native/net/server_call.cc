@@ -33,9 +33,11 @@ ServerCall::ServerCall(ServerConnection* connection)
 }
 
 void ServerCall::OnHeader(std::string_view name, std::string_view value) {
-  if (headers_received_) return;  // trailers mean nothing from a caller
   metadata_bytes_ += name.size() + value.size() + kHeaderOverhead;
-  if (metadata_bytes_ > connection_->options().max_metadata_bytes) return;
+  if (metadata_bytes_ > connection_->options().max_metadata_bytes) {
+    return session()->CheckHeaderBytes(metadata_bytes_);
+  }
+  if (headers_received_) return;  // trailers mean nothing from a caller
   switch (name.size()) {
     case 2:
       if (name == "te") return;

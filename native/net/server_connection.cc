@@ -10,15 +10,8 @@ namespace {
 
 SessionOptions OptionsOf(const ServerOptions& options) {
   SessionOptions session;
+  static_cast<PeerLimits&>(session) = options;
   session.server = true;
-  session.max_concurrent_streams = options.max_concurrent_streams;
-  session.initial_window_bytes = options.initial_window_bytes;
-  session.connection_window_bytes = options.connection_window_bytes;
-  session.max_metadata_bytes = options.max_metadata_bytes;
-  session.max_unsent_bytes = options.max_unsent_bytes;
-  session.setup_timeout = options.handshake_timeout;
-  session.keepalive_interval = options.keepalive_interval;
-  session.keepalive_timeout = options.keepalive_timeout;
   return session;
 }
 
@@ -56,6 +49,8 @@ void ServerConnection::OnTraffic(size_t read, size_t written) {
   if (read > 0) counters().bytes_read.Add(static_cast<int64_t>(read));
   if (written > 0) counters().bytes_written.Add(static_cast<int64_t>(written));
 }
+
+void ServerConnection::OnOffence(Offence offence) { counters().of(offence).Add(1); }
 
 void ServerConnection::OnClosed(const Status&, bool protocol_error) {
   if (protocol_error) counters().protocol_errors.Add(1);

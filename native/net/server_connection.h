@@ -34,6 +34,7 @@ class ServerConnection final : public H2Session {
   void OnGoaway() override {}
   void OnStreamGone() override {}
   void OnTraffic(size_t read, size_t written) override;
+  void OnOffence(Offence offence) override;
   void OnClosed(const Status& why, bool protocol_error) override;
   void OnFinished() override;
 

@@ -4,7 +4,10 @@
 #define SKYSAIL_NET_SERVER_COUNTERS_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+
+#include "net/offence.h"
 
 namespace skysail::net {
 
@@ -24,6 +27,10 @@ struct ServerCounters {
   Counter connections_accepted, connections_open, connections_refused, accepts_put_off;
   Counter calls_started, calls_open, calls_cancelled, protocol_errors;
   Counter bytes_read, bytes_written;
+  Counter offences[kOffences];
+
+  Counter& of(Offence offence) { return offences[static_cast<size_t>(offence)]; }
+  const Counter& of(Offence offence) const { return offences[static_cast<size_t>(offence)]; }
 };
 
 }  // namespace skysail::net

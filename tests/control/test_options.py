@@ -19,10 +19,12 @@ def test_defaults_are_local_and_take_any_free_port() -> None:
 def test_every_option_is_taken() -> None:
     argv = "--etcd e:1 --listen 0.0.0.0:80 --unix s/x.sock --threads 2 --instance-id i --drain-timeout-s 1.5"
     argv += " --cache-mib 7 --max-message-mib 8 --lease-ttl-s 3 --advertise host --ready-fd 5 --http h:81"
+    argv += " --limit max_connections=9 --limit keepalive_interval_ms=0"
     options, etcd, ready_fd = parse("fused", argv.split())
     assert options == ServiceOptions(
         listen="0.0.0.0:80", unix="s/x.sock", threads=2, instance_id="i", drain_timeout_s=1.5,
         cache_mib=7, max_message_mib=8, lease_ttl_s=3.0, advertise="host", http="h:81",
+        limit=("max_connections=9", "keepalive_interval_ms=0"),
     )  # fmt: skip
     assert (etcd, ready_fd) == ("e:1", 5)
 
@@ -43,6 +45,9 @@ def test_a_unix_socket_may_be_a_path_or_an_address(given: str) -> None:
         (["--instance-id", "a/b"], "--instance-id: .* got 'a/b'"),
         (["--lease-ttl-s", "1"], "--lease-ttl-s: must be between 2 and 3600, got 1"),
         (["--cache-mib", "-1"], "--cache-mib: must be between 0"),
+        (["--limit", "max_dragons=1"], "--limit: there is no limit .max_dragons.; there are max_conn"),
+        (["--limit", "max_connections=0"], "--limit max_connections: .* between 1 and 1048576, got '0'"),
+        (["--limit", "max_connections"], "--limit max_connections: must be a whole number .* got ''"),
         (["--http", "h:1"], "unrecognized arguments: --http h:1; see skysail batcher --help"),
     ],
 )

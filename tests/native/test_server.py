@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
@@ -196,4 +197,24 @@ def test_statistics_count_calls_and_bytes() -> None:
     assert stats["calls_started"] == 3
     assert stats["calls_open"] == stats["connections_open"] == 0
     assert stats["bytes_read"] > 0
+    loops.stop()
+
+
+def test_limits_are_checked_and_what_passes_them_is_counted_by_reason() -> None:
+    with pytest.raises(ValueError, match="limit 'max_connections' must be between 1 and 1048576, got 0"):
+        Server(Loops(1), limits={"max_connections": 0})
+    loops = Loops(1)
+    loops.start()
+    server = Server(loops, limits={"max_control_burst": 10}, drain_timeout_s=0.5)
+    host, _, port = server.listen("127.0.0.1:0").rpartition(":")
+    server.start()
+    with socket.create_connection((host, int(port)), timeout=10) as peer:
+        settings, ping = b"\0\0\0\4\0\0\0\0\0", b"\0\0\x08\6\0\0\0\0\0" + bytes(8)
+        peer.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + 100 * ping)
+        while peer.recv(4096):
+            pass
+    assert {reason: count for reason, count in server.stats()["cut_off"].items() if count} == {
+        "ping_flood": 1
+    }
+    server.shutdown()
     loops.stop()
