@@ -33,7 +33,9 @@ class PredictionCache(metaclass=_Bound):
     """A thread-safe cache of bytes under bytes, least recently used out first, under a byte budget.
 
     A hit compares the whole key. Keys live in spaces, which are forgotten at once; whoever names none uses
-    one of the cache's own. `capacity_bytes` counts keys, values and bookkeeping; 0 keeps nothing.
+    one of the cache's own. `capacity_bytes` counts keys, values and bookkeeping; 0 keeps nothing. A full
+    cache lets a new key in only when it was put before, and since what would leave for it was used;
+    `admit_all` lets every key in: plain LRU.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class PredictionCache(metaclass=_Bound):
         capacity_bytes: int = ...,
         shards: int = 16,
         hash_bits: int = 64,
+        admit_all: bool = False,
         clock: ManualClock | None = None,
     ) -> None: ...
     def get(self, key: bytes, *, space: int | None = None) -> bytes | None:
@@ -49,7 +52,8 @@ class PredictionCache(metaclass=_Bound):
     def put(self, key: bytes, value: bytes, *, ttl_s: float = 0.0, space: int | None = None) -> bool:
         """Keeps a copy until evicted, erased or `ttl_s` seconds have passed (0: for ever).
 
-        False when the space was erased, or the capacity or its quota cannot hold the entry.
+        False when the space was erased, the capacity or its quota cannot hold the entry, or a full cache does
+        not let a new key in.
         """
     def erase(self, key: bytes, *, space: int | None = None) -> bool:
         """True when there was an entry."""
@@ -60,7 +64,7 @@ class PredictionCache(metaclass=_Bound):
     def reclaim(self) -> int:
         """Frees what erased spaces still hold; returns the number of entries freed."""
     def stats(self, space: int | None = None) -> dict[str, int]:
-        """lookups, hits, inserts, evictions, expired, erased; and entries, bytes held now."""
+        """lookups, hits, inserts, refused, evictions, expired, erased; and entries, bytes held now."""
     @staticmethod
     def charge(key_bytes: int, value_bytes: int) -> int:
         """Bytes that an entry with such a key and value takes of the capacity."""

@@ -38,13 +38,14 @@ class Cache {
 };
 
 std::unique_ptr<Cache> New(size_t capacity_bytes, int shards, int hash_bits,
-                           const ManualClock* clock) {
+                           bool admit_all, const ManualClock* clock) {
   if (shards < 1 || shards > 4096) throw py::value_error("shards must be in [1, 4096]");
   if (hash_bits < 0 || hash_bits > 64) throw py::value_error("hash_bits must be in [0, 64]");
   CacheOptions options;
   options.capacity_bytes = capacity_bytes;
   options.shards = shards;
   options.hash_bits = hash_bits;
+  options.admit_all = admit_all;
   return clock != nullptr ? std::make_unique<Cache>(options, *clock)
                           : std::make_unique<Cache>(options, SystemClock::Get());
 }
@@ -75,6 +76,7 @@ py::dict Stats(Cache& self, std::optional<Space> space) {
   dict["lookups"] = stats.lookups;
   dict["hits"] = stats.hits;
   dict["inserts"] = stats.inserts;
+  dict["refused"] = stats.refused;
   dict["evictions"] = stats.evictions;
   dict["expired"] = stats.expired;
   dict["erased"] = stats.erased;
@@ -98,18 +100,23 @@ void BindPredictionCache(py::module_& module) {
                     "locks, at most one per\n"
                     "MiB of capacity; more lets more threads in at once. `hash_bits`: fewer than "
                     "64 only in tests, to\n"
-                    "force collisions. `clock`: what TTLs are measured by; the system's monotonic "
+                    "force collisions. `admit_all`: plain LRU; otherwise a full cache lets a new key "
+                    "in only when it was\n"
+                    "put before, and since what would leave for it was used. `clock`: what TTLs are measured by; the system's monotonic "
                     "clock unless given.")
       .def(py::init(&New), py::kw_only(), py::arg("capacity_bytes") = defaults.capacity_bytes,
            py::arg("shards") = defaults.shards, py::arg("hash_bits") = defaults.hash_bits,
-           py::arg("clock") = py::none(), py::keep_alive<1, 5>())
+           py::arg("admit_all") = defaults.admit_all, py::arg("clock") = py::none(),
+           py::keep_alive<1, 6>())
       .def("get", &Get, py::arg("key"), py::kw_only(), py::arg("space") = no_space,
            "The value, which becomes the most recently used; None when absent or past its TTL.")
       .def("put", &Put, py::arg("key"), py::arg("value"), py::kw_only(), py::arg("ttl_s") = 0.0,
            py::arg("space") = no_space,
            "Keeps a copy of `value` until evicted, erased, or `ttl_s` seconds have passed (0: for "
            "ever).\n\n"
-           "False when the space was erased, or the capacity or its quota cannot hold the entry.")
+           "False when the space was erased, the capacity or its quota cannot hold the entry, or "
+           "a full cache\n"
+           "does not let a new key in.")
       .def(
           "erase",
           [](Cache& self, const py::bytes& key, std::optional<Space> space) {
@@ -128,7 +135,7 @@ void BindPredictionCache(py::module_& module) {
           py::call_guard<py::gil_scoped_release>(),
           "Frees what erased spaces still hold; returns the number of entries freed.")
       .def("stats", &Stats, py::arg("space") = no_space,
-           "Counts since the start (lookups, hits, inserts, evictions, expired, erased) and what "
+           "Counts since the start (lookups, hits, inserts, refused, evictions, expired, erased) and what "
            "is held\n"
            "now (entries, bytes), of one space or of the whole cache.")
       .def_static("charge", &PredictionCache::Charge, py::arg("key_bytes"), py::arg("value_bytes"),

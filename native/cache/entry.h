@@ -52,6 +52,9 @@ struct Entry {
   uint64_t hash;
   uint64_t bucket_hash;  // the bits of `hash` that choose the bucket
   TimeNs expires;        // kNever: no TTL
+  // Latest use and way in; see admission.h.
+  uint64_t used : 63;
+  uint64_t fresh : 1;
   size_t key_size, value_size;
 
   static Entry* New(std::string_view key, std::string_view value) {

@@ -20,6 +20,8 @@ constexpr size_t kAlignment = 16;
 // Entries of some 300 bytes are common: then half of the buckets are empty, and to take one entry
 // out seldom touches another.
 constexpr size_t kBytesPerBucket = 128;
+// Twice as many keys are remembered as there are entries of 400 bytes, at 4 bytes each.
+constexpr size_t kBytesPerRememberedKey = 192;
 constexpr size_t kMaxBucketsPerShard = size_t{1} << 22;
 constexpr size_t kMinShardBytes = size_t{1} << 20;
 // What an insert gives back of erased spaces: more than it takes, so that garbage shrinks.
@@ -51,6 +53,7 @@ void AddTo(const CacheStats& from, CacheStats* to) {
   to->lookups += from.lookups;
   to->hits += from.hits;
   to->inserts += from.inserts;
+  to->refused += from.refused;
   to->evictions += from.evictions;
   to->expired += from.expired;
   to->erased += from.erased;
@@ -70,8 +73,9 @@ struct PredictionCache::Impl {
     while ((size_t{1} << shard_bits) < count) ++shard_bits;
     size_t buckets = FloorPowerOfTwo(std::clamp<size_t>(
         options.capacity_bytes / count / kBytesPerBucket, 1, kMaxBucketsPerShard));
+    size_t remembered = options.admit_all ? 0 : options.capacity_bytes / count / kBytesPerRememberedKey + 1;
     for (size_t i = 0; i < count; ++i) {
-      shards.push_back(std::make_unique<Shard>(i, buckets, &budget));
+      shards.push_back(std::make_unique<Shard>(i, buckets, remembered, &budget));
     }
   }
   ~Impl() {
@@ -123,7 +127,7 @@ PredictionCache::Key PredictionCache::MakeKey(Space space, std::string_view byte
 }
 
 void PredictionCache::Prefetch(const Key& key) const {
-  impl_->shards[impl_->ShardOf(key)]->Prefetch(impl_->BucketHash(key));
+  impl_->shards[impl_->ShardOf(key)]->Prefetch(impl_->BucketHash(key), key.hash);
 }
 
 std::optional<Slice> PredictionCache::Lookup(const Key& key) {
@@ -152,19 +156,34 @@ std::optional<Slice> PredictionCache::Lookup(const Key& key) {
 bool PredictionCache::Insert(const Key& key, std::string_view value, TimeNs ttl) {
   size_t charge = Charge(key.bytes.size(), value.size());
   if (charge > impl_->budget.capacity) return false;
+  size_t home = impl_->ShardOf(key);
+  bool fresh = false;
+  {
+    // Decided before anything is copied, and copied without the lock.
+    Departed departed;
+    Shard& shard = *impl_->shards[home];
+    std::lock_guard<std::mutex> lock(shard.mu());
+    SpaceState* space = shard.FindSpace(key.space);
+    if (space == nullptr || (space->quota != 0 && charge > space->quota)) return false;
+    shard.Reclaim(kReclaimPerInsert, &departed);
+    if (shard.Find(space, impl_->BucketHash(key), key) == nullptr &&
+        !shard.Admit(space, key.hash, charge, impl_->clock, &fresh)) {
+      return false;
+    }
+  }
   TimeNs now = ttl > 0 ? impl_->clock.Now() : 0;
   Entry* entry = Entry::New(key.bytes, value);
   entry->hash = key.hash;
+  entry->fresh = fresh;
   entry->expires = ttl <= 0 || ttl >= kNever - now ? kNever : now + ttl;
 
-  size_t home = impl_->ShardOf(key);
   SpaceState* crowded = nullptr;
   {
     Departed departed;
     Shard& shard = *impl_->shards[home];
     std::lock_guard<std::mutex> lock(shard.mu());
     SpaceState* space = shard.FindSpace(key.space);
-    if (space == nullptr || (space->quota != 0 && charge > space->quota)) {
+    if (space == nullptr) {  // erased meanwhile
       entry->Unref();
       return false;
     }
@@ -173,7 +192,6 @@ bool PredictionCache::Insert(const Key& key, std::string_view value, TimeNs ttl)
       ++shard.part(space).stats.erased;
       shard.Remove(old, &departed);
     }
-    shard.Reclaim(kReclaimPerInsert, &departed);
     space->Ref();
     entry->space = space;
     shard.Add(entry, impl_->BucketHash(key));

@@ -1,5 +1,6 @@
 // The prediction cache: opaque values under whole keys, least recently used out first, under a byte
-// budget.
+// budget. While there is room every key comes in; then one that is new must have been seen before, and
+// since what would leave for it was used (admission.h).
 //
 // Sharded by hash; every method is thread-safe, holds one shard's lock for O(1) expected time (plus
 // the comparison of one key), and never calls out with a lock held. A hit compares the whole key,
@@ -37,10 +38,13 @@ struct CacheOptions {
   int shards = 16;
   int hash_bits = 64;      // fewer only in tests: forces collisions
   uint64_t hash_seed = 0;  // 0: drawn at construction, so that nobody can prepare colliding keys
+  // Lets every key in at first sight, also when another must leave for it: plain LRU.
+  bool admit_all = false;
 };
 
 struct CacheStats {
   uint64_t lookups = 0, hits = 0, inserts = 0;
+  uint64_t refused = 0;    // inserts of keys that were not let in
   uint64_t evictions = 0;  // for room: the capacity's or a quota's
   uint64_t expired = 0;    // found past their TTL
   uint64_t erased = 0;     // by Erase, EraseSpace, or replaced by a newer value
@@ -69,7 +73,8 @@ class PredictionCache {
   std::optional<Slice> Lookup(const Key& key);
   // Keeps a copy of `value` (replacing an older one) until evicted, erased, or `ttl` has passed (0:
   // for ever). A copy, so that a small answer does not keep the large message alive that it was cut
-  // from. Refused (false) when space was erased, its quota or the capacity cannot hold it.
+  // from. Refused (false) when space was erased, its quota or the capacity cannot hold it, or it is
+  // not let in; then nothing was copied.
   bool Insert(const Key& key, std::string_view value, TimeNs ttl = 0);
   bool Erase(const Key& key);
 

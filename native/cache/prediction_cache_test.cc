@@ -25,11 +25,17 @@ bool Put(PredictionCache& cache, Space space, std::string_view key, std::string_
   return cache.Insert(cache.MakeKey(space, key), value, ttl);
 }
 
-CacheOptions RoomFor(int entries, size_t key_bytes, size_t value_bytes) {
+// Plain LRU, for the tests of its order.
+CacheOptions AdmittingAll(size_t capacity_bytes) {
   CacheOptions options;
-  options.capacity_bytes =
-      static_cast<size_t>(entries) * PredictionCache::Charge(key_bytes, value_bytes);
+  options.capacity_bytes = capacity_bytes;
+  options.admit_all = true;
   return options;
+}
+
+CacheOptions RoomFor(int entries, size_t key_bytes, size_t value_bytes) {
+  return AdmittingAll(static_cast<size_t>(entries) *
+                      PredictionCache::Charge(key_bytes, value_bytes));
 }
 
 TEST(PredictionCache, GivesBackWhatWasPut) {
@@ -177,8 +183,7 @@ TEST_P(RandomOperations, AgreeWithAPlainLruModel) {
   auto [seed, hash_bits] = GetParam();
   std::mt19937 random(seed);
   auto draw = [&random](int n) { return static_cast<int>(random() % static_cast<uint32_t>(n)); };
-  CacheOptions options;
-  options.capacity_bytes = 12000;  // one shard, so the order is exact
+  CacheOptions options = AdmittingAll(12000);  // one shard, so the order is exact
   options.hash_bits = hash_bits;
   PredictionCache cache(options);
   const std::vector<size_t> quotas = {0, 4000, 700};
@@ -220,8 +225,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, RandomOperations,
                          testing::Combine(testing::Values(1u, 2u, 3u), testing::Values(64, 8, 0)));
 
 TEST(PredictionCache, ShardsTogetherStayWithinTheCapacity) {
-  CacheOptions options;
-  options.capacity_bytes = size_t{4} << 20;
+  const CacheOptions options = AdmittingAll(size_t{4} << 20);
   PredictionCache cache(options);
   Space space = cache.AddSpace();
   for (int i = 0; i < 40000; ++i) {
@@ -237,8 +241,7 @@ TEST(PredictionCache, ShardsTogetherStayWithinTheCapacity) {
 }
 
 TEST(PredictionCache, AnEntryAsLargeAsTheWholeCacheIsKeptWhateverTheShards) {
-  CacheOptions options;
-  options.capacity_bytes = size_t{16} << 20;
+  const CacheOptions options = AdmittingAll(size_t{16} << 20);
   PredictionCache cache(options);
   Space space = cache.AddSpace();
   for (int i = 0; i < 1000; ++i) Put(cache, space, std::to_string(i), std::string(1000, 'v'));
@@ -250,8 +253,7 @@ TEST(PredictionCache, AnEntryAsLargeAsTheWholeCacheIsKeptWhateverTheShards) {
 }
 
 TEST(PredictionCache, AQuotaHoldsAcrossShardsAndSparesOtherSpaces) {
-  CacheOptions options;
-  options.capacity_bytes = size_t{16} << 20;
+  const CacheOptions options = AdmittingAll(size_t{16} << 20);
   PredictionCache cache(options);
   Space bounded = cache.AddSpace(10 * PredictionCache::Charge(6, 100));
   Space other = cache.AddSpace();
@@ -358,8 +360,7 @@ TEST(PredictionCache, UnknownSpacesAreRefused) {
 }
 
 TEST(PredictionCache, ThreadsShareItWhileSpacesComeAndGo) {
-  CacheOptions options;
-  options.capacity_bytes = size_t{4} << 20;
+  const CacheOptions options = AdmittingAll(size_t{4} << 20);
   PredictionCache cache(options);
   Space steady = cache.AddSpace(size_t{1} << 20);
   std::vector<std::thread> threads;

@@ -46,8 +46,9 @@ void Shard::Bucket::Remove(Entry* entry) {
   word_ = reinterpret_cast<uint64_t>(head) | filter;
 }
 
-Shard::Shard(size_t index, size_t buckets, Budget* budget)
-    : index_(index), mask_(buckets - 1), budget_(budget), table_(NewTable(buckets)) {}
+Shard::Shard(size_t index, size_t buckets, size_t remembered, Budget* budget)
+    : index_(index), mask_(buckets - 1), budget_(budget), table_(NewTable(buckets)),
+      admission_(remembered > 0 ? std::make_unique<Admission>(remembered) : nullptr) {}
 
 Shard::~Shard() {
   Departed departed;
@@ -93,10 +94,38 @@ void Shard::Touch(Entry* entry) {
     Link::Detach(&entry->peers);
     peers.PushFront(&entry->peers);
   }
+  if (admission_ != nullptr) admission_->OnUse(entry, stats_.entries);
+}
+
+Entry* Shard::VictimFor(SpaceState* space, size_t charge) {
+  if (space->OverQuota(charge)) {
+    Link& peers = part(space).peers;
+    return peers.empty() ? nullptr : Entry::OfPeers(peers.previous);
+  }
+  if (!budget_->Over(charge) || !garbage_.empty()) return nullptr;
+  return recent_.empty() ? nullptr : Entry::OfRecent(recent_.previous);
+}
+
+bool Shard::Admit(SpaceState* space, uint64_t hash, size_t charge, const Clock& clock,
+                  bool* fresh) {
+  *fresh = true;
+  if (admission_ == nullptr) return true;
+  const Entry* victim = VictimFor(space, charge);
+  if (victim == nullptr || (victim->expires != kNever && victim->expires <= clock.Now())) {
+    admission_->OnRoom();
+    return true;
+  }
+  const Admission::Verdict verdict = admission_->Weigh(hash, *victim, stats_.entries);
+  *fresh = verdict == Admission::Verdict::kFirstSight;
+  if (verdict != Admission::Verdict::kRefused) return true;
+  ++stats_.refused;
+  ++part(space).stats.refused;
+  return false;
 }
 
 void Shard::Add(Entry* entry, uint64_t bucket_hash) {
   entry->bucket_hash = bucket_hash;
+  entry->used = admission_ != nullptr ? admission_->now() : 0;
   BucketOf(bucket_hash).Push(entry);
   SpaceInShard& mine = part(entry->space);
   recent_.PushFront(&entry->recent);
@@ -146,7 +175,7 @@ void Shard::Evict(Entry* entry, Departed* departed) {
   // ask now for what the next two evictions will touch.
   Link* next = entry->recent.previous;
   if (next != &recent_) {
-    Prefetch(Entry::OfRecent(next)->bucket_hash);
+    __builtin_prefetch(&BucketOf(Entry::OfRecent(next)->bucket_hash), 1);
     __builtin_prefetch(next->previous, 1);
   }
   ++stats_.evictions;

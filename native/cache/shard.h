@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "cache/admission.h"
 #include "cache/entry.h"
 #include "cache/prediction_cache.h"
 
@@ -29,7 +30,10 @@ struct SpaceState {
   void Unref() {
     if (references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
   }
-  bool OverQuota() const { return quota != 0 && bytes.load(std::memory_order_relaxed) > quota; }
+  // Whether it is over, or would be with `more` bytes.
+  bool OverQuota(size_t more = 0) const {
+    return quota != 0 && bytes.load(std::memory_order_relaxed) + more > quota;
+  }
 
   const Space id;
   const size_t quota;  // 0: none
@@ -40,7 +44,10 @@ struct SpaceState {
 
 // The bytes of the whole cache against its capacity.
 struct Budget {
-  bool Over() const { return used.load(std::memory_order_relaxed) > capacity; }
+  // Whether it is over, or would be with `more` bytes.
+  bool Over(size_t more = 0) const {
+    return used.load(std::memory_order_relaxed) + more > capacity;
+  }
   const size_t capacity;
   std::atomic<size_t> used{0};
 };
@@ -62,8 +69,9 @@ class Departed {
 
 class Shard {
  public:
-  // `buckets` is a power of two; the table never grows.
-  Shard(size_t index, size_t buckets, Budget* budget);
+  // `buckets` is a power of two; the table never grows. Of about `remembered` keys that are not held
+  // it is known when they were seen last; 0: every key is let in.
+  Shard(size_t index, size_t buckets, size_t remembered, Budget* budget);
   ~Shard();  // frees its entries
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -76,10 +84,16 @@ class Shard {
   // Forgets the space; its entries wait on the garbage list.
   void DropSpace(size_t slot);
 
-  // Asks for the memory that Find and Add will touch; takes no lock.
-  void Prefetch(uint64_t bucket_hash) const { __builtin_prefetch(&table_[bucket_hash & mask_], 1); }
+  // Asks for the memory that Find, Admit and Add will touch; takes no lock.
+  void Prefetch(uint64_t bucket_hash, uint64_t hash) const {
+    __builtin_prefetch(&table_[bucket_hash & mask_], 1);
+    if (admission_ != nullptr) admission_->Prefetch(hash);
+  }
   Entry* Find(SpaceState* space, uint64_t bucket_hash, const PredictionCache::Key& key);
   void Touch(Entry* entry);  // now the most recently used
+  // Whether a key that is not held may come in with that charge: when there is room, or when what would
+  // leave first is worth less (or has expired at `clock`'s time). Counts a refusal. `fresh` is for Add.
+  bool Admit(SpaceState* space, uint64_t hash, size_t charge, const Clock& clock, bool* fresh);
   void Add(Entry* entry, uint64_t bucket_hash);
   void Remove(Entry* entry, Departed* departed);
   // Evicts until the budget and the quota of `space` hold, sparing `keep` (may be null); what
@@ -115,6 +129,9 @@ class Shard {
     void operator()(Bucket* table) const { std::free(table); }
   };
   static Bucket* NewTable(size_t buckets);
+  // What would be evicted first for `charge` bytes more in the space; null when there is room, or
+  // nothing here to evict.
+  Entry* VictimFor(SpaceState* space, size_t charge);
   void Evict(Entry* entry, Departed* departed);
   Bucket& BucketOf(uint64_t bucket_hash) { return table_[bucket_hash & mask_]; }
 
@@ -123,6 +140,7 @@ class Shard {
   const size_t mask_;
   Budget* const budget_;
   const std::unique_ptr<Bucket[], Free> table_;
+  const std::unique_ptr<Admission> admission_;  // guarded by mu_; null: every key is let in
 
   mutable std::mutex mu_;
   // Guarded by mu_.

@@ -226,6 +226,7 @@ Report Batcher::Stats() const {
   totals.Add("lookups", cache.lookups)
       .Add("hits", cache.hits)
       .Add("inserts", cache.inserts)
+      .Add("refused", cache.refused)
       .Add("evictions", cache.evictions)
       .Add("expired", cache.expired)
       .Add("entries", static_cast<uint64_t>(cache.entries))

@@ -26,7 +26,11 @@ class CacheMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.clock = ManualClock(now_s=10)
         self.cache = PredictionCache(
-            capacity_bytes=CAPACITY, shards=1, hash_bits=self.hash_bits, clock=self.clock
+            capacity_bytes=CAPACITY,
+            shards=1,
+            hash_bits=self.hash_bits,
+            admit_all=True,
+            clock=self.clock,
         )
         self.spaces = [self.cache.add_space(), self.cache.add_space(quota_bytes=QUOTA)]
         # (space, key) -> (value, expires_s), least recently used first
