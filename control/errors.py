@@ -172,8 +172,9 @@ class Timeout(SkysailError):
 
 
 class CallFailed(SkysailError):
-    """A prediction ended with an error of `kind`."""
+    """A prediction ended with an error of `kind`; trying again may help in `retry_after_s` (0: unknown)."""
 
-    def __init__(self, kind: Kind, message: str) -> None:
+    def __init__(self, kind: Kind, message: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.kind = kind
+        self.retry_after_s = retry_after_s

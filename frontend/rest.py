@@ -7,12 +7,13 @@
     POST /v2/models/NAME[/versions/V]/infer
 
 Predictions take the same path through this process as over gRPC. An error is {"error": message} under the
-HTTP status of its kind.
+HTTP status of its kind; a call that was turned away is told in `Retry-After` when to try again.
 """
 
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -130,16 +131,16 @@ class Rest:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
 
-        def settle(response: bytes | None, kind: str, text: str) -> None:
+        def settle(response: bytes | None, kind: str, text: str, retry_after_s: float) -> None:
             if answer.done():
                 return
             if response is None:
-                answer.set_exception(CallFailed(Kind.of(kind), text))
+                answer.set_exception(CallFailed(Kind.of(kind), text, retry_after_s=retry_after_s))
             else:
                 answer.set_result(response)
 
-        def hand_over(response: bytes | None, kind: str, text: str) -> None:
-            loop.call_soon_threadsafe(settle, response, kind, text)
+        def hand_over(response: bytes | None, kind: str, text: str, retry_after_s: float) -> None:
+            loop.call_soon_threadsafe(settle, response, kind, text, retry_after_s)
 
         cancel = self._caller.infer(
             message,
@@ -180,7 +181,10 @@ def _json(content: object, status: int = 200) -> Response:
 
 async def _skysail_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SkysailError)
-    return _json({"error": str(error)}, HTTP_STATUSES[error.kind])
+    answer = _json({"error": str(error)}, HTTP_STATUSES[error.kind])
+    if isinstance(error, CallFailed) and error.retry_after_s > 0:
+        answer.headers["retry-after"] = str(math.ceil(error.retry_after_s))  # HTTP knows whole seconds alone
+    return answer
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -377,14 +377,14 @@ class Caller(metaclass=_Bound):
     def infer(
         self,
         request: bytes,
-        on_done: Callable[[bytes | None, str, str], None],
+        on_done: Callable[[bytes | None, str, str, float], None],
         *,
         timeout_s: float | None = None,
         traceparent: str = "",
         tracestate: str = "",
     ) -> Callable[[], None]:
-        """`on_done(response, kind, message)` runs on a loop thread (hand over, never work there).
+        """`on_done(response, kind, message, retry_after_s)` runs on a thread of the core: only hand over.
 
-        The response is None on error, and the kind is "Unavailable" once the loops were stopped. Returns a
-        function that cancels the call.
+        The response is None on error, and the kind is "Unavailable" once the loops were stopped.
+        `retry_after_s` says when trying again may help; 0: unknown. Returns a function that cancels the call.
         """

@@ -26,11 +26,13 @@ using services::InferCompletion;
 using services::InferRequest;
 using services::InferResponse;
 
-void Tell(const SharedObject& on_done, std::optional<Bytes> response, Status status) {
+void Tell(const SharedObject& on_done, std::optional<Bytes> response, Status status,
+          TimeNs retry_after = 0) {
   auto answer = std::make_shared<std::optional<Bytes>>(std::move(response));
-  Dispatcher::Get().Post([on_done, answer, status = std::move(status)] {
+  Dispatcher::Get().Post([on_done, answer, status = std::move(status), retry_after] {
     if (!answer->has_value()) {
-      (*on_done)(py::none(), std::string(ErrorKindName(status.kind())), status.message());
+      (*on_done)(py::none(), std::string(ErrorKindName(status.kind())), status.message(),
+                 ToSeconds(retry_after));
       return;
     }
     // One copy, from the chain of slices into Python's own.
@@ -43,7 +45,7 @@ void Tell(const SharedObject& on_done, std::optional<Bytes> response, Status sta
       std::memcpy(to, bytes.slice(i).data(), bytes.slice(i).size());
       to += bytes.slice(i).size();
     }
-    (*on_done)(whole, std::string(), std::string());
+    (*on_done)(whole, std::string(), std::string(), 0.0);
   });
 }
 
@@ -57,7 +59,7 @@ class TellPython final : public InferCompletion {
     if (response.status.ok()) {
       Tell(on_done_, services::EncodeAnswer(to_, std::move(response)), Status::Ok());
     } else {
-      Tell(on_done_, std::nullopt, std::move(response.status));
+      Tell(on_done_, std::nullopt, std::move(response.status), response.retry_after);
     }
   }
 
@@ -120,8 +122,8 @@ void BindCaller(py::module_& module) {
       .def("infer", &Caller::Infer, py::arg("request"), py::arg("on_done"), py::kw_only(),
            py::arg("timeout_s") = py::none(), py::arg("traceparent") = "",
            py::arg("tracestate") = "",
-           "`on_done(response, kind, message)` runs on the thread that all native callbacks share (hand\n"
-           "over, never work there): response is None on error.\n\n"
+           "`on_done(response, kind, message, retry_after_s)` runs on the thread that all native\n"
+           "callbacks share (hand over, never work there): response is None on error.\n\n"
            "Unavailable once the loops were stopped. Returns a function that cancels the call.");
 }
 

@@ -76,6 +76,12 @@ class Path:
                     await asyncio.sleep(0.02)
 
     async def http(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, object]]:
+        status, _, answer = await self.http_with_headers(method, path, body)
+        return status, answer
+
+    async def http_with_headers(
+        self, method: str, path: str, body: object = None
+    ) -> tuple[int, dict[str, str], dict[str, object]]:
         assert self.frontend.http_address is not None
         host, _, port = self.frontend.http_address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -88,7 +94,9 @@ class Path:
         finally:
             writer.close()
         head_lines, _, payload = answer.partition(b"\r\n\r\n")
-        return int(head_lines.split()[1]), json.loads(payload)
+        status_line, *lines = head_lines.decode().split("\r\n")
+        answered = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        return int(status_line.split()[1]), answered, json.loads(payload)
 
 
 async def open_path(kind: str, store: Store | str, stack: AsyncExitStack) -> Path:

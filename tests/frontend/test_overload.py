@@ -122,6 +122,24 @@ async def test_what_cannot_be_in_time_is_refused_with_the_time_to_try_again(
         assert 0 < delay.seconds * 1000 + delay.nanos / 1e6 <= pushback_ms
 
 
+async def test_a_refusal_over_http_says_when_to_try_again(path: Path, doubler: Doubler) -> None:
+    doubler.row_s = 0.02
+
+    async def ask(number: int) -> tuple[int, dict[str, str], dict[str, object]]:
+        tensor = {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [number, number]}
+        return await path.http_with_headers("POST", "/v2/models/double/infer", {"inputs": [tensor]})
+
+    for first in (0, 200, 400):
+        ended = await asyncio.gather(*(ask(number) for number in range(first, first + 200)))
+    refused = [(headers, body) for status, headers, body in ended if status == 429]
+    assert len(refused) > 50
+    assert {status for status, _, _ in ended} <= {200, 429, 504}
+    for headers, body in refused:
+        assert 1 <= int(headers["retry-after"]) <= 60
+        assert list(body) == ["error"]
+    assert all("retry-after" not in headers for status, headers, _ in ended if status == 200)
+
+
 async def test_no_answer_is_given_after_its_deadline(path: Path, doubler: Doubler) -> None:
     doubler.row_s = 0.05
     sent = [answered_or_refused(path, asking(n, n), 0.4) for n in range(40)]

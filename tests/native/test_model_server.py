@@ -27,7 +27,7 @@ class Asked:
         self.message = request.SerializeToString()
 
     def task(self) -> InferTask:
-        self._caller.infer(self.message, lambda response, kind, message: self._answers.put(message))
+        self._caller.infer(self.message, lambda *answer: self._answers.put(answer[2]))
         task = self._server.next_task(TIMEOUT_S)
         assert task is not None
         return task

@@ -179,14 +179,14 @@ def test_stream_answers_every_request_and_goes_on_after_an_error(start: Start) -
 def test_caller_in_the_process_gets_what_a_grpc_caller_gets(start: Start) -> None:
     plane = start()
     caller = _core.Caller(plane.loops, plane.frontend)
-    answers: queue.Queue[tuple[bytes | None, str, str]] = queue.Queue()
+    answers: queue.Queue[tuple[bytes | None, str, str, float]] = queue.Queue()
     x = rows(2)
     caller.infer(request_of(x).SerializeToString(), lambda *answer: answers.put(answer), timeout_s=10)
-    response, kind, _ = answers.get(timeout=10)
+    response, kind, _, _ = answers.get(timeout=10)
     assert response is not None and kind == ""
     np.testing.assert_array_equal(output_of(pb.ModelInferResponse.FromString(response)), row_sums(x))
     caller.infer(b"\xff", lambda *answer: answers.put(answer))
-    response, kind, message = answers.get(timeout=10)
+    response, kind, message, _ = answers.get(timeout=10)
     assert response is None
     assert kind == "InvalidArgument" and message
 
@@ -197,9 +197,9 @@ def test_a_call_after_the_loops_have_stopped_is_told_so_at_once() -> None:
     server = _core.ModelServer(loops, model="sum", version="1", signature=signature())
     caller = _core.Caller(loops, server)
     loops.stop()
-    answers: queue.Queue[tuple[bytes | None, str, str]] = queue.Queue()
+    answers: queue.Queue[tuple[bytes | None, str, str, float]] = queue.Queue()
     caller.infer(request_of(rows(1)).SerializeToString(), lambda *answer: answers.put(answer))
-    response, kind, message = answers.get(timeout=10)
+    response, kind, message, _ = answers.get(timeout=10)
     assert (response, kind) == (None, "Unavailable")
     assert "stopped" in message
 
@@ -209,7 +209,7 @@ def test_task_is_answered_once_and_a_dropped_one_fails() -> None:
     loops.start()
     server = _core.ModelServer(loops, model="sum", version="1", signature=signature())
     caller = _core.Caller(loops, server)
-    answers: queue.Queue[tuple[bytes | None, str, str]] = queue.Queue()
+    answers: queue.Queue[tuple[bytes | None, str, str, float]] = queue.Queue()
     request = request_of(rows(2)).SerializeToString()
     good = pb.ModelInferResponse()
     good.outputs.add(name="y", datatype="FP32", shape=[2, 1])
