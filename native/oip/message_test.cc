@@ -199,6 +199,23 @@ TEST(ParseRequestTest, RawContentsMatchTheInputs) {
   EXPECT_EQ(Error(TensorField(kX) + TensorField(kN)), "");
 }
 
+// Found by oip_message_fuzz: protobuf reads five bytes of a tag or a length and no more.
+TEST(ParseRequestTest, ATagOrALengthPaddedBeyondFiveBytesIsMalformed) {
+  const auto padded = [](char low, int zeroes) {
+    std::string out(1, static_cast<char>(low | 0x80));
+    for (int i = 1; i < zeroes; ++i) out.push_back('\x80');
+    return out.append(1, '\0');
+  };
+  const char tag = 1 << 3 | 2, length = 1;
+  RequestView view;
+  EXPECT_TRUE(ParseRequest(padded(tag, 4) + padded(length, 4) + "m", &view).ok());
+  EXPECT_EQ(view.model_name, "m");
+  EXPECT_EQ(Error(padded(tag, 5) + length + "m"),
+            "malformed request: truncated or malformed field at byte 0");
+  EXPECT_EQ(Error(tag + padded(length, 5) + "m"),
+            "malformed request: truncated or malformed field at byte 0");
+}
+
 TEST(ParseRequestTest, EntriesAreBounded) {
   for (const auto& [field, name] : std::vector<std::pair<int, std::string>>{
            {4, "parameters"}, {5, "inputs"}, {6, "outputs"}, {7, "raw_input_contents"}}) {

@@ -28,6 +28,9 @@ struct Field {
 };
 
 inline constexpr size_t kMaxVarint = 10;
+// Tags and lengths have 32 bits. Protobuf reads no more bytes for them, so one that is padded with
+// zeroes beyond that is malformed, lest we pass on what a peer cannot read.
+inline constexpr ptrdiff_t kMaxVarint32 = 5;
 
 // Reads a varint at `*at` and moves past it. False when it is truncated or longer than 10 bytes.
 inline bool ReadVarint(const char** at, const char* end, uint64_t* value) {
@@ -62,7 +65,10 @@ class Reader {
     const char* const start = at_;
     const char* p = at_;
     uint64_t tag;
-    if (!ReadVarint(&p, end_, &tag) || (tag >> 3) == 0 || (tag >> 3) > kMaxNumber) return Fail();
+    if (!ReadVarint(&p, end_, &tag) || (tag >> 3) == 0 || (tag >> 3) > kMaxNumber ||
+        p - start > kMaxVarint32) {
+      return Fail();
+    }
     field->number = static_cast<uint32_t>(tag >> 3);
     field->type = static_cast<Type>(tag & 7);
     switch (field->type) {
@@ -71,7 +77,9 @@ class Reader {
         break;
       case Type::kLength: {
         uint64_t length;
-        if (!ReadVarint(&p, end_, &length) || length > static_cast<uint64_t>(end_ - p)) {
+        const char* const prefix = p;
+        if (!ReadVarint(&p, end_, &length) || length > static_cast<uint64_t>(end_ - p) ||
+            p - prefix > kMaxVarint32) {
           return Fail();
         }
         field->bytes = std::string_view(p, length);
