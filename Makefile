@@ -1,16 +1,19 @@
-# make demo | test | bench | lint | proto | clean, and for development: setup native cpptest soak wheel.
+# make demo | test | bench | lint | proto | clean, and for development: setup native cpptest soak fuzz wheel.
 # Every verb does the set-up it needs by itself; set-up that is done costs well under a second.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON_BIN := .venv/bin/python
 # What pytest runs: make test T=tests/batching, or T="-k drain".
 T ?=
+# How many seconds make fuzz gives each target, and which targets: make fuzz FUZZ_S=600 FUZZ=oip_message.
+FUZZ_S ?= 60
+FUZZ ?=
 # Which rows make bench runs: make bench B=net,mesh. STRICT=1 fails when a goal is missed.
 B ?=
 STRICT ?=
 DIST ?= dist
 
-.PHONY: help setup demo test soak bench lint format proto native cpptest wheel clean
+.PHONY: help setup demo test soak fuzz bench lint format proto native cpptest wheel clean
 
 help:  ## Show the verbs.
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
@@ -49,6 +52,9 @@ cpptest: setup  ## Run the C++ tests alone, in every flavour.
 
 soak: setup  ## A million calls of every kind, a minute without etcd: nothing may grow, no call may fail.
 	@SKYSAIL_SOAK=1 $(PYTHON_BIN) -m pytest tests/native/test_cpp.py tests/e2e/test_steady.py tests/faults/test_store.py -k "native-steady or as_it_was or etcd"
+
+fuzz: setup  ## Look for inputs that break the core, FUZZ_S= seconds a target; FUZZ= selects.
+	@scripts/fuzz --seconds $(FUZZ_S) $(FUZZ)
 
 wheel: setup  ## Build a wheel into dist/ (DIST= names another folder).
 	@rm -rf build/lib* build/bdist*
