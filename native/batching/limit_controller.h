@@ -6,8 +6,10 @@
 // batch says nothing about a large one); is cut by 10% when a batch misses, and by as many times
 // 10% as it took objectives, at most four. Doubles instead of stepping while a full batch takes
 // less than half its objective and twice its size is below the smallest full batch that missed: at
-// the start, and again when a model has become faster. Source: the AIMD rule of Clipper (NSDI'17,
-// section 4.3), with TCP's slow start and its threshold.
+// the start, and again when a model has become faster. A size that missed, or that brought fewer rows in
+// its time than a smaller one, is not gone back to until many batches later, or until the model's speed
+// has changed; where smaller batches were never seen, one is tried. Source: the AIMD rule of Clipper
+// (NSDI'17, section 4.3), with TCP's slow start and its threshold.
 #ifndef SKYSAIL_BATCHING_LIMIT_CONTROLLER_H_
 #define SKYSAIL_BATCHING_LIMIT_CONTROLLER_H_
 
@@ -15,6 +17,7 @@
 
 #include "base/clock.h"
 #include "batching/latency_line.h"
+#include "batching/rate_table.h"
 
 namespace skysail::batching {
 
@@ -22,6 +25,7 @@ struct LimitOptions {
   int64_t initial_rows = 4;  // the first limit; the first requests of a fresh server are answered
   int64_t max_rows = 1024;   // never passed
   double increase = 2;    // rows added after a full batch inside the objective, when not doubling
+                          // (a 32nd of the batch where that is more)
   double decrease = 0.9;  // factor after a batch that missed its objective
 };
 
@@ -42,11 +46,16 @@ class LimitController {
 
  private:
   void Grow(double rows, bool with_room);
-  void Cut(TimeNs latency, TimeNs objective);
+  void Cut(double rows, TimeNs latency, TimeNs objective);
+  void Forget();
 
   LimitOptions options_;
   double limit_;
-  double smallest_miss_;  // rows of a full batch that missed; infinity when none is remembered
+  double ceiling_;       // the limit stays below; infinity when no size is known to be too large
+  int64_t held_ = 0;     // full batches in time since the ceiling was set
+  int64_t patience_;     // of them, until a size at the ceiling is tried again
+  int64_t probe_ = 0;    // rows of a smaller batch that is to be tried; 0: none
+  RateTable rates_;
   LatencyLine line_;
 };
 

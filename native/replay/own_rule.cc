@@ -1,0 +1,39 @@
+#include "replay/own_rule.h"
+
+namespace skysail::replay {
+namespace {
+
+class Own final : public Rule {
+ public:
+  explicit Own(batching::Terms terms) : terms_(terms) {}
+
+  void OnArrival(TimeNs now) override { dispatch_.OnArrival(1, now, paces_); }
+  Decision Decide(const batching::BatchQueue& queue, TimeNs now) override {
+    const batching::Dispatch::Next next = dispatch_.Choose(paces_, queue, terms_, now);
+    if (next.replica == batching::Dispatch::kNobody) return {0, next.wake_at, 0};
+    limit_ = terms_.LimitOf(pace_);
+    return {limit_, kNever, batching::Dispatch::Needed(pace_, queue, terms_, now)};
+  }
+  void OnSent(int64_t rows, int64_t waited, TimeNs now) override {
+    pace_.Sent(rows, batching::Dispatch::Full(rows, waited, limit_), now);
+  }
+  void OnEnded(TimeNs now, int64_t waiting, TimeNs) override {
+    const batching::Pace::Ran ran = pace_.Ended(0, now);
+    pace_.Learn(ran, false, now, terms_.BatchObjective(), waiting, terms_.LimitOf(pace_));
+  }
+
+ private:
+  const batching::Terms terms_;
+  int64_t limit_ = 0;
+  batching::Pace pace_{batching::LimitOptions()};
+  batching::Paces paces_{&pace_};
+  batching::Dispatch dispatch_;
+};
+
+}  // namespace
+
+MakeRule OwnRule(batching::Terms terms) {
+  return [terms] { return std::make_unique<Own>(terms); };
+}
+
+}  // namespace skysail::replay
