@@ -24,6 +24,28 @@ std::string_view View(nghttp2_rcbuf* buffer) {
 
 // Friends of H2Session and RpcStream.
 struct SessionCallbacks {
+  // What nghttp2 would pass over in silence although RFC 9113 calls it an error of the connection.
+  static int BeginFrame(nghttp2_session* session, const nghttp2_frame_hd* frame,
+                        void* user_data) {
+    H2Session* owner = Owner(user_data);
+    bool broken = false;
+    if (frame->type == NGHTTP2_PRIORITY) {
+      broken = frame->stream_id == 0;
+    } else if (frame->type == NGHTTP2_HEADERS && owner->options_.server) {
+      if (frame->stream_id > owner->last_opened_) {
+        owner->last_opened_ = frame->stream_id;
+      } else {
+        // A stream that was used or skipped before: its caller would wait for an answer. While
+        // draining, streams beyond the last one named are passed over as they should be.
+        broken = frame->stream_id % 2 == 1 && !owner->draining_ &&
+                 nghttp2_session_get_stream_remote_close(session, frame->stream_id) < 0 &&
+                 !owner->reset_.MayHold(frame->stream_id);
+      }
+    }
+    if (broken) nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+    return 0;
+  }
+
   static int BeginHeaders(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     H2Session* owner = Owner(user_data);
@@ -90,6 +112,7 @@ struct SessionCallbacks {
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
       owner->protocol_error_ = true;  // nghttp2 found it and says goodbye
     }
+    if (frame->hd.type == NGHTTP2_RST_STREAM) owner->reset_.Add(frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_RST_STREAM &&
         frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
       owner->Offend(owner->budget_.OnResetSent(owner->loop_.TurnTime()));
@@ -170,6 +193,7 @@ const nghttp2_session_callbacks* Callbacks() {
   static const nghttp2_session_callbacks* const callbacks = [] {
     nghttp2_session_callbacks* made = nullptr;
     if (nghttp2_session_callbacks_new(&made) != 0) OutOfMemory();
+    nghttp2_session_callbacks_set_on_begin_frame_callback(made, SessionCallbacks::BeginFrame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, SessionCallbacks::BeginHeaders);
     nghttp2_session_callbacks_set_on_header_callback2(made, SessionCallbacks::Header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, SessionCallbacks::FrameReceived);
@@ -195,6 +219,8 @@ nghttp2_session* NewNghttp2Session(const SessionOptions& options, H2Session* own
   const std::unique_ptr<nghttp2_option, OptionDeleter> option(raw_option);
   nghttp2_option_set_no_auto_window_update(raw_option, 1);
   nghttp2_option_set_no_closed_streams(raw_option, 1);
+  // gRPC lets metadata and messages begin and end with spaces, which RFC 9113 calls malformed.
+  nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(raw_option, 1);
   // What PeerBudget counts, nghttp2 need not; it would also end with another error than is due.
   constexpr uint64_t kUnlimited = uint64_t{1} << 32;
   nghttp2_option_set_stream_reset_rate_limit(raw_option, kUnlimited, kUnlimited);

@@ -25,6 +25,7 @@
 #include "net/output_buffer.h"
 #include "net/peer_budget.h"
 #include "net/peer_limits.h"
+#include "net/reset_streams.h"
 #include "net/rpc_stream.h"
 
 namespace skysail::net {
@@ -137,6 +138,8 @@ class H2Session : private IoHandler, private Flushable {
   OutputBuffer output_;
   size_t unsent_ = 0;  // in the streams' queues
   std::vector<int32_t> drained_;
+  int32_t last_opened_ = 0;  // the highest stream for which a caller has sent headers
+  ResetStreams reset_;
   size_t received_ = 0;  // of the connection window, in this turn
   uint32_t interest_ = 0;
   bool connected_ = false;

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -54,6 +56,13 @@ class RawPeer {
     const timeval limit{10, 0};
     setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     connected_ = connect(socket_.fd(), reinterpret_cast<sockaddr*>(&name), sizeof(name)) == 0;
+    DisableNagle(socket_.fd());
+    nghttp2_hd_inflate_new(&inflater_);
+  }
+  // The other side of a connection that our client made; `turn` drives that client while this waits.
+  RawPeer(Socket accepted, std::function<void()> turn)
+      : socket_(std::move(accepted)), turn_(std::move(turn)), connected_(true) {
+    DisableNagle(socket_.fd());
     nghttp2_hd_inflate_new(&inflater_);
   }
   ~RawPeer() { nghttp2_hd_inflate_del(inflater_); }
@@ -69,6 +78,9 @@ class RawPeer {
   void SendPreface() {
     Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(NGHTTP2_SETTINGS, 0, 0, ""));
   }
+
+  // The first bytes of a client.
+  bool TakeMagic() { return Read(NGHTTP2_CLIENT_MAGIC_LEN) == NGHTTP2_CLIENT_MAGIC; }
 
   struct Received {
     int type = -1;  // -1: the connection ended (or nothing came for 10 s: timed_out)
@@ -109,9 +121,17 @@ class RawPeer {
   std::string Read(size_t size) {
     std::string bytes(size, '\0');
     size_t have = 0;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (have < size) {
-      const ssize_t n = recv(socket_.fd(), bytes.data() + have, size - have, 0);
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) timed_out_ = true;
+      const ssize_t n =
+          recv(socket_.fd(), bytes.data() + have, size - have, turn_ ? MSG_DONTWAIT : 0);
+      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+        timed_out_ = !turn_ || std::chrono::steady_clock::now() >= end;
+        if (!timed_out_) {
+          turn_();
+          continue;
+        }
+      }
       if (n <= 0) break;
       have += static_cast<size_t>(n);
     }
@@ -142,6 +162,7 @@ class RawPeer {
   }
 
   Socket socket_;
+  std::function<void()> turn_;
   bool connected_ = false;
   bool timed_out_ = false;
   nghttp2_hd_inflater* inflater_ = nullptr;

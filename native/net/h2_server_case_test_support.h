@@ -1,0 +1,158 @@
+// Runs conformance cases against our server.
+#ifndef SKYSAIL_NET_H2_SERVER_CASE_TEST_SUPPORT_H_
+#define SKYSAIL_NET_H2_SERVER_CASE_TEST_SUPPORT_H_
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/h2_case_test_support.h"
+#include "net/rpc_test_support.h"
+
+namespace skysail::net {
+
+class ServerCase : public ::testing::TestWithParam<H2Case> {
+ protected:
+  static constexpr int32_t kNextStream = 101;  // above all that cases use
+
+  ServerCase() {
+    server_.AddUnary("/t.T/Hold", [this](UnaryCall call) {
+      std::lock_guard<std::mutex> lock(mu_);
+      held_.push_back(std::move(call));
+    });
+    address_ = server_.Start();
+    peer_ = std::make_unique<RawPeer>(address_.port);
+  }
+  ~ServerCase() override { held_.clear(); }
+
+  void Run(const H2Case& c) {
+    Enter(c.state);
+    if (HasFatalFailure()) return;
+    peer_->Send(c.bytes);
+    switch (c.end.kind) {
+      case End::Kind::kGoaway: {
+        const RawPeer::Received frame = peer_->NextOf(NGHTTP2_GOAWAY);
+        ASSERT_EQ(frame.type, NGHTTP2_GOAWAY);
+        EXPECT_EQ(frame.payload.substr(4, 4), U32(c.end.code));
+        [[fallthrough]];
+      }
+      case End::Kind::kClose:
+      case End::Kind::kLeave:
+        EXPECT_TRUE(peer_->WaitForEnd());
+        peer_.reset();
+        return ExpectNewConnectionServed(c.end.kind == End::Kind::kLeave ? 0 : 1);
+      case End::Kind::kReset: {
+        const RawPeer::Received frame = NextOutcome();
+        ASSERT_EQ(frame.type, NGHTTP2_RST_STREAM);
+        EXPECT_EQ(frame.stream, c.end.stream);
+        EXPECT_EQ(frame.payload, U32(c.end.code));
+        break;
+      }
+      case End::Kind::kIgnored:
+        ExpectSilence();
+        if (c.state == State::kOpen) {
+          peer_->Send(Data(1, kMessage, kEndStream));
+          ExpectAnswer(1);
+        } else if (c.state == State::kHalfClosed) {
+          Release();
+          ExpectAnswer(1);
+        }
+        break;
+      case End::Kind::kAnswered:
+        ExpectAnswer(1);
+        break;
+      case End::Kind::kGone:
+        ExpectSilence();
+        EXPECT_EQ(server_.server().stats().calls_open, 0);
+        break;
+    }
+    peer_->Send(Call(kNextStream));
+    ExpectAnswer(kNextStream);
+    ExpectNewConnectionServed(0);
+  }
+
+  void Enter(State state) {
+    ASSERT_TRUE(peer_->connected());
+    if (state == State::kNoPreface) return;
+    peer_->SendPreface();
+    ASSERT_EQ(peer_->NextOf(NGHTTP2_SETTINGS).flags, 0);
+    ASSERT_EQ(peer_->NextOf(NGHTTP2_SETTINGS).flags, NGHTTP2_FLAG_ACK);
+    peer_->Send(SettingsAck());
+    switch (state) {
+      case State::kOpen:
+        return peer_->Send(HeadersFrame(1, Request()));
+      case State::kHalfClosed:
+        return peer_->Send(Call(1, Request("/t.T/Hold")));
+      case State::kClosed:
+        peer_->Send(Call(1));
+        return ExpectAnswer(1);
+      case State::kResetByPeer:
+        return peer_->Send(HeadersFrame(1, Request()) + RstStream(1));
+      case State::kResetByUs:
+        peer_->Send(HeadersFrame(1, Request("/t.T/Nobody")));
+        EXPECT_EQ(peer_->NextOf(NGHTTP2_RST_STREAM).payload, U32(NGHTTP2_NO_ERROR));
+        return;
+      default:
+        return;
+    }
+  }
+  // The next frame that ends a stream or the connection.
+  RawPeer::Received NextOutcome() {
+    RawPeer::Received frame;
+    do {
+      frame = peer_->Next();
+    } while (frame.type != NGHTTP2_RST_STREAM && frame.type != NGHTTP2_GOAWAY && frame.type != -1);
+    return frame;
+  }
+  // Everything sent so far was read, and no stream nor the connection was ended for it.
+  void ExpectSilence() {
+    peer_->Send(Ping(0, 0, "all read"));
+    RawPeer::Received frame;
+    do {
+      frame = peer_->Next();
+      ASSERT_NE(frame.type, -1) << "the connection ended";
+      ASSERT_NE(frame.type, NGHTTP2_GOAWAY) << "code " << frame.payload.back();
+      ASSERT_NE(frame.type, NGHTTP2_RST_STREAM) << "code " << frame.payload.back();
+    } while (frame.type != NGHTTP2_PING || frame.payload != "all read");
+  }
+  // Echo's answer on `stream`, to the end.
+  void ExpectAnswer(int32_t stream) {
+    std::string body;
+    RawPeer::Received frame;
+    do {
+      frame = peer_->Next();
+      ASSERT_NE(frame.type, -1) << "the connection ended";
+      ASSERT_NE(frame.type, NGHTTP2_GOAWAY) << "code " << frame.payload.back();
+      ASSERT_FALSE(frame.type == NGHTTP2_RST_STREAM && frame.stream == stream)
+          << "code " << frame.payload.back();
+      if (frame.stream != stream) continue;
+      if (frame.type == NGHTTP2_DATA) body += frame.payload;
+    } while (frame.stream != stream || (frame.flags & kEndStream) == 0 ||
+             (frame.type != NGHTTP2_HEADERS && frame.type != NGHTTP2_DATA));
+    EXPECT_EQ(frame.headers["grpc-status"], "0");
+    EXPECT_EQ(body, kMessage);
+  }
+  void ExpectNewConnectionServed(uint64_t protocol_errors) {
+    TestClient client(address_);
+    EXPECT_TRUE(client.Call("/t.T/Echo", "x")->status().ok());
+    EXPECT_TRUE(client.Until(
+        [&] { return server_.server().stats().protocol_errors == protocol_errors; }));
+  }
+  void Release() {
+    std::lock_guard<std::mutex> lock(mu_);
+    for (UnaryCall& call : held_) call.Respond(Text("hi"));
+    held_.clear();
+  }
+
+  std::mutex mu_;
+  std::vector<UnaryCall> held_;
+  TestServer server_;
+  Address address_;
+  std::unique_ptr<RawPeer> peer_;
+};
+
+}  // namespace skysail::net
+
+#endif  // SKYSAIL_NET_H2_SERVER_CASE_TEST_SUPPORT_H_
