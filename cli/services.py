@@ -57,6 +57,10 @@ def serve_model(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="A file or folder for the class's load(path).")] = None,
     replica_id: Annotated[str, typer.Option(help="The replica's own name. Left out: made up.")] = "",
+    poll_us: Annotated[
+        int,
+        typer.Option(min=0, max=10_000, help="Microseconds to look for more calls before sleeping."),
+    ] = 100,
     digest: Annotated[str, typer.Option(help="Refuse another artefact than this, as sha256:...")] = "",
 ) -> None:
     """Serve one model on its own; any Open Inference Protocol client can call it."""
@@ -77,5 +81,6 @@ def serve_model(
         inputs=tuple(inputs or ()),
         outputs=tuple(outputs or ()),
         replica_id=replica_id,
+        poll_us=poll_us,
         digest=digest,
     )

@@ -32,6 +32,7 @@ def settle_options(
     etcd: str | None,
     fused: bool,
     threads: int,
+    poll_us: int,
     cache_mib: int,
     hung_after_s: float,
     limit: tuple[str, ...] = (),
@@ -50,7 +51,7 @@ def settle_options(
     with hold(home):
         if etcd is None:
             find_etcd()
-        if (left := _left_behind(home, (fused, threads, cache_mib, limit))) is not None:
+        if (left := _left_behind(home, (fused, threads, poll_us, cache_mib, limit))) is not None:
             wanted = {"grpc": grpc, "http": http}
             same = all(
                 address.endswith(":0") or getattr(left, name) == address for name, address in wanted.items()
@@ -67,13 +68,14 @@ def settle_options(
         etcd_peer="" if etcd else settle("127.0.0.1:0", preferred=private.get("etcd_peer"), option="etcd"),
         fused=fused,
         threads=threads,
+        poll_us=poll_us,
         cache_mib=cache_mib,
         hung_after_s=hung_after_s,
         limit=limit,
     )
 
 
-def _left_behind(home: Home, how: tuple[bool, int, int, tuple[str, ...]]) -> MeshOptions | None:
+def _left_behind(home: Home, how: tuple[bool, int, int, int, tuple[str, ...]]) -> MeshOptions | None:
     """The options of a run whose supervisor died, when this one could go on with its processes."""
     record = home.read("mesh")
     if record is None:
@@ -81,7 +83,7 @@ def _left_behind(home: Home, how: tuple[bool, int, int, tuple[str, ...]]) -> Mes
     options = MeshOptions(
         **{name: record[name] for name in MeshOptions.__dataclass_fields__ if name in record}
     )
-    had = (options.fused, options.threads, options.cache_mib, tuple(options.limit))
+    had = (options.fused, options.threads, options.poll_us, options.cache_mib, tuple(options.limit))
     return options if had == how else None
 
 

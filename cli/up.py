@@ -33,6 +33,14 @@ def up(
         typer.Option(help="Use the etcd at these endpoints (host:port,...) instead of a private one."),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Event-loop threads of each service.")] = 1,
+    poll_us: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=10_000,
+            help="Microseconds that a process looks for more to do before it sleeps.",
+        ),
+    ] = 100,
     cache_mib: Annotated[
         int,
         typer.Option(min=0, max=1 << 20, help="What the prediction cache may hold, in MiB; 0 keeps nothing."),
@@ -58,6 +66,7 @@ def up(
         etcd=etcd,
         fused=fused,
         threads=threads,
+        poll_us=poll_us,
         cache_mib=cache_mib,
         hung_after_s=hung_after_s,
         limit=tuple(limit or ()),

@@ -104,7 +104,7 @@ class Service(ABC):
         self._handlers = GrpcHandlers()
         self._health = Health()
         self._set_serving(False)
-        self._loops = core.Loops(self.options.threads)
+        self._loops = core.Loops(self.options.threads, poll_us=self.options.poll_us)
         self._server = core.Server(
             self._loops,
             max_message_bytes=self.options.max_message_mib << 20,

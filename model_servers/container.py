@@ -23,6 +23,7 @@ from skysail.control import addresses, keys, machine, schema
 from skysail.control.admin_servicer import AdminServicer
 from skysail.control.etcd_store import EtcdStore
 from skysail.control.oip_servicer import OipServicer
+from skysail.control.options import POLL_US
 from skysail.control.registration import Registration
 from skysail.control.snapshot import Snapshot
 from skysail.model_servers.adapter import Adapter
@@ -46,6 +47,7 @@ class ContainerOptions:
         path: the artefact, for messages.
         listen: `host:port` or `unix:/path`.
         etcd: the store's endpoints; empty to serve without one.
+        poll_us: how long the event loop looks for more to do before it sleeps, in microseconds.
         max_pending: calls that may wait for the model. Batchers keep two; more serve callers without a
         batcher.
         drain_timeout_s: how long calls under way may take when the replica is told to stop.
@@ -59,6 +61,7 @@ class ContainerOptions:
     loader: str
     listen: str = "127.0.0.1:0"
     etcd: str = ""
+    poll_us: int = POLL_US
     max_pending: int = 256
     drain_timeout_s: float = 10.0
 
@@ -72,7 +75,7 @@ class Container:
         self._draining = False
         self._address = ""
         self._snapshot = _snapshot(model.signature, options)
-        self._loops = core.Loops(1)
+        self._loops = core.Loops(1, poll_us=options.poll_us)
         self._service = core.ModelServer(
             self._loops,
             model=options.model,

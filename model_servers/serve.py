@@ -12,6 +12,7 @@ from pathlib import Path
 
 from skysail.control.artefacts import Files, digest_of, verify
 from skysail.control.errors import CallFailed, Kind
+from skysail.control.options import POLL_US
 from skysail.control.signature_text import format_tensor, parse_tensor
 from skysail.model_servers.adapter import Stated
 from skysail.model_servers.container import Container, ContainerOptions
@@ -35,6 +36,7 @@ def serve_model(
     inputs: tuple[str, ...] = (),
     outputs: tuple[str, ...] = (),
     replica_id: str = "",
+    poll_us: int = POLL_US,
     digest: str = "",
 ) -> None:
     """Loads, warms up and serves a model until SIGTERM or SIGINT.
@@ -60,6 +62,7 @@ def serve_model(
         loader=loader_of(source),
         listen=listen,
         etcd=etcd,
+        poll_us=poll_us,
     )
     takes, gives = (
         ", ".join(map(format_tensor, specs)) for specs in (model.signature.inputs, model.signature.outputs)

@@ -16,9 +16,10 @@ void JoinAndDelete(net::LoopThreads* loops) {
   delete loops;
 }
 
-LoopsPtr NewLoops(int threads) {
+LoopsPtr NewLoops(int threads, int poll_us) {
   if (threads < 1 || threads > 256) throw py::value_error("threads must be in [1, 256]");
-  return LoopsPtr(new net::LoopThreads(threads), JoinAndDelete);
+  if (poll_us < 0 || poll_us > 10'000) throw py::value_error("poll_us must be in [0, 10000]");
+  return LoopsPtr(new net::LoopThreads(threads, poll_us * kMicrosecond), JoinAndDelete);
 }
 
 }  // namespace
@@ -27,8 +28,10 @@ void BindLoops(py::module_& module) {
   py::class_<net::LoopThreads, LoopsPtr>(
       module, "Loops", py::is_final(),
       "Event-loop threads that the server and the services of one process share.\n\n"
-      "`threads`: how many; each owns its connections. Idle ones sleep.")
-      .def(py::init(&NewLoops), py::arg("threads") = 1)
+      "`threads`: how many; each owns its connections. Idle ones sleep.\n"
+      "`poll_us`: how long, in microseconds, one that had something to do looks for more before it\n"
+      "sleeps; 0 sleeps at once. In vain for a tenth of the time at most.")
+      .def(py::init(&NewLoops), py::arg("threads") = 1, py::kw_only(), py::arg("poll_us") = 0)
       .def("start", &net::LoopThreads::Start, py::call_guard<py::gil_scoped_release>(),
            "Starts the threads; returns once every loop turns. Once.")
       .def("stop", &net::LoopThreads::Stop, py::call_guard<py::gil_scoped_release>(),

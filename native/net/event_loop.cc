@@ -1,5 +1,6 @@
 #include "net/event_loop.h"
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/poll_budget.h"
 #include "net/timer_heap.h"
 
 namespace skysail::net {
@@ -50,6 +52,8 @@ int Wait(int epoll_fd, epoll_event* events, TimeNs timeout) {
 }  // namespace
 
 struct EventLoop::Impl {
+  explicit Impl(TimeNs poll_window) : budget(poll_window) {}
+
   // What a descriptor is watched for. The generation tells an event of this turn that was meant
   // for a descriptor closed (and perhaps reused) earlier in the same turn.
   struct Watched {
@@ -67,6 +71,8 @@ struct EventLoop::Impl {
 
   // Owned by the loop thread.
   TimeNs turn_time = 0;
+  bool eventful = false;  // the last turn had events or tasks
+  PollBudget budget;
   TimerHeap<Timer> timers;
   std::vector<Watched> watched;  // by descriptor
   std::vector<Flushable*> flushes;
@@ -111,6 +117,27 @@ struct EventLoop::Impl {
       flushing.clear();
     }
   }
+  // Looks for events without sleeping, for as long as the budget has it and nothing else is to be
+  // done; returns their number. Posted tasks end it: nobody announces a sleep here, so Post wakes nobody.
+  int Poll(epoll_event* events, TimeNs limit) {
+    if (!eventful || limit <= 0 || !flushes.empty()) return 0;
+    const TimeNs began = SystemClock::Get().Now();
+    const TimeNs window = std::min(budget.Window(began), limit);
+    if (window <= 0) return 0;
+    const TimeNs until = std::min(began + window, timers.earliest());
+    for (TimeNs now = began; now < until; now = SystemClock::Get().Now()) {
+      const int ready = epoll_wait(epoll_fd, events, kEventsPerTurn, 0);
+      if (ready > 0) return ready;
+      if (HasTasks()) return 0;
+      sched_yield();  // others may need this core, perhaps the very one whose answer is awaited
+    }
+    budget.InVain(SystemClock::Get().Now() - began);
+    return 0;
+  }
+  bool HasTasks() {
+    std::lock_guard<std::mutex> lock(mu);
+    return !posted.empty() || stop.load(std::memory_order_relaxed);
+  }
   // How long the coming wait may take; announces the sleep under the lock that Post takes.
   TimeNs PrepareToSleep(TimeNs limit) {
     if (!flushes.empty()) return 0;
@@ -129,7 +156,7 @@ struct EventLoop::Impl {
   }
 };
 
-EventLoop::EventLoop() : impl_(std::make_unique<Impl>()) {
+EventLoop::EventLoop(TimeNs poll_window) : impl_(std::make_unique<Impl>(poll_window)) {
   impl_->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   impl_->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (impl_->epoll_fd < 0 || impl_->wake_fd < 0) Die("event loop");
@@ -175,10 +202,12 @@ void EventLoop::RunOnce(TimeNs wait_ns) {
     loop.owner.store(std::this_thread::get_id(), std::memory_order_release);
   }
   epoll_event events[kEventsPerTurn];
-  const int ready = Wait(loop.epoll_fd, events, loop.PrepareToSleep(wait_ns));
+  int ready = loop.Poll(events, wait_ns);
+  if (ready == 0) ready = Wait(loop.epoll_fd, events, loop.PrepareToSleep(wait_ns));
   if (ready < 0 && errno != EINTR) Die("epoll_wait");
   loop.turn_time = SystemClock::Get().Now();
   loop.TakeTasks();
+  loop.eventful = ready > 0 || !loop.tasks.empty();
   for (int i = 0; i < ready; ++i) {
     const auto fd = static_cast<uint32_t>(events[i].data.u64);
     const auto generation = static_cast<uint32_t>(events[i].data.u64 >> 32);
@@ -255,6 +284,8 @@ void EventLoop::ForgetFlush(Flushable* flushable) {
 }
 
 TimeNs EventLoop::TurnTime() const { return impl_->turn_time; }
+
+TimeNs EventLoop::PolledInVain() const { return impl_->budget.in_vain(); }
 
 Timer::~Timer() { Cancel(); }
 

@@ -3,7 +3,8 @@
 //
 // A turn is: wait; ready descriptors; due timers; posted tasks; deferred flushes (repeated until
 // none is left). Everything runs on the loop's thread; only Post, Stop and InLoopThread may be
-// called from others. An idle loop sleeps in the kernel: it never polls and never spins.
+// called from others. An idle loop sleeps in the kernel. One that has just had something to do may
+// look again for a moment before it sleeps (net/poll_budget.h), giving way to others on its core.
 #ifndef SKYSAIL_NET_EVENT_LOOP_H_
 #define SKYSAIL_NET_EVENT_LOOP_H_
 
@@ -69,7 +70,8 @@ class EventLoop {
  public:
   using Task = std::function<void()>;
 
-  EventLoop();
+  // `poll_window`: how long to look for the next event before sleeping; 0 sleeps at once.
+  explicit EventLoop(TimeNs poll_window = 0);
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -97,6 +99,8 @@ class EventLoop {
 
   // The time at which this turn began; cheap. Use SystemClock where microseconds matter.
   TimeNs TurnTime() const;
+  // How long it has polled in vain since it was made. Loop thread only.
+  TimeNs PolledInVain() const;
 
  private:
   friend class Timer;
@@ -107,7 +111,7 @@ class EventLoop {
 // N loops, each on a thread of its own. Stop joins them.
 class LoopThreads {
  public:
-  explicit LoopThreads(int threads);
+  explicit LoopThreads(int threads, TimeNs poll_window = 0);
   ~LoopThreads();
   void Start();
   void Stop();

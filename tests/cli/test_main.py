@@ -60,6 +60,7 @@ def test_help_shows_what_stands_in_brackets() -> None:
         ["deploy"],
         ["scale", "a", "many"],
         ["up", "--threads", "0"],
+        ["up", "--poll-us", "10001"],
         ["deploy", "a", "b", "--cache", "maybe"],
         ["predict", "a"],
         ["predict", "a", "1", "--input", "x.json"],
