@@ -60,7 +60,7 @@ def serve_model(
     poll_us: Annotated[
         int,
         typer.Option(min=0, max=10_000, help="Microseconds to look for more calls before sleeping."),
-    ] = 100,
+    ] = 0,
     digest: Annotated[str, typer.Option(help="Refuse another artefact than this, as sha256:...")] = "",
 ) -> None:
     """Serve one model on its own; any Open Inference Protocol client can call it."""

@@ -40,7 +40,7 @@ def up(
             max=10_000,
             help="Microseconds that a process looks for more to do before it sleeps.",
         ),
-    ] = 100,
+    ] = 0,
     cache_mib: Annotated[
         int,
         typer.Option(min=0, max=1 << 20, help="What the prediction cache may hold, in MiB; 0 keeps nothing."),

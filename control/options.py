@@ -19,8 +19,8 @@ def _new_id() -> str:
     return f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
-#: Longer than one step of a lone call takes with every process of the chain awake.
-POLL_US = 100
+#: Off at first: with several models deployed, calls beside polling loops were seen to take milliseconds.
+POLL_US = 0
 
 
 @dataclass(frozen=True, kw_only=True)
