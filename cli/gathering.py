@@ -76,6 +76,7 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
                 "id": one.id,
                 "address": one.address,
                 "pid": one.pid,
+                "metrics": one.metrics,
                 "revision": one.applied_revision,
                 "answers": one.id in now.reports,
                 "cut_off": _cut_off(now.reports.get(one.id)),
@@ -97,6 +98,7 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
                 "version": one.version,
                 "id": one.id,
                 "address": one.address,
+                "metrics": one.metrics,
                 "pid": one.pid,
             }
             for one in snapshot.replicas.values()
@@ -120,8 +122,8 @@ def _application(name: str, objective_ms: float, before: Sample, now: Sample) ->
         "objective_ms": objective_ms,
         "requests": _sum(new, "requests"),
         "rate_per_s": _rate(old, new, before, now),
-        "defaults": _sum(new, "defaults"),
-        "errors": sum(sum(one["errors"].values()) for one in new),
+        "defaults": sum(sum(one["defaults"].values()) for one in new),
+        "errors": sum(count for one in new for code, count in one["ended"].items() if code != "ok"),
         "p50_ms": _highest(latency, "p50"),
         "p99_ms": _highest(latency, "p99"),
     }

@@ -140,6 +140,8 @@ class HistogramSnapshot(metaclass=_Bound):
     def mean(self) -> float: ...
     def quantile(self, q: float) -> int:
         """The value at or below which a share `q` of the values lies, at most 1/16 too high; 0 when empty."""
+    def counts_up_to(self, bounds: Sequence[int]) -> list[int]:
+        """How many values lie at or below each bound, to within a bucket; the bounds must ascend."""
 
 # --- configuration values (immutable; built by the control plane, published whole) ------------------
 
@@ -187,10 +189,11 @@ class Route(metaclass=_Bound):
 class Endpoint(metaclass=_Bound):
     """A peer service instance or a replica: `id` is stable for one process's life.
 
-    `packed`: it takes many calls in one stream (skysail.v1.Hop).
+    `packed`: it takes many calls in one stream (skysail.v1.Hop). `label`: what is counted of a replica is
+    kept under; those that take its place have the same, so that there are few.
     """
 
-    def __init__(self, id: str, address: str, *, packed: bool = False) -> None: ...
+    def __init__(self, id: str, address: str, *, packed: bool = False, label: str = "") -> None: ...
 
 @final
 class Share(metaclass=_Bound):
@@ -240,8 +243,11 @@ class InferService(metaclass=_Bound):
     """Something that answers inference calls; see Frontend, Selector, Batcher, Remote, ModelServer."""
 
     def __init__(self, *args: Never, **kwargs: Never) -> None: ...
-    def stats(self) -> dict[str, Any]:
-        """Counters and histogram quantiles (units in the names), per application or model version."""
+    def stats(self, *, distributions: bool = False) -> dict[str, Any]:
+        """Counters and quantiles (units in the names), per application or model version.
+
+        `distributions`: a HistogramSnapshot, in nanoseconds or rows, in the place of quantiles.
+        """
 
 @final
 class Frontend(InferService):
@@ -388,3 +394,5 @@ class Caller(metaclass=_Bound):
         The response is None on error, and the kind is "Unavailable" once the loops were stopped.
         `retry_after_s` says when trying again may help; 0: unknown. Returns a function that cancels the call.
         """
+    def unreadable(self, kind: str) -> None:
+        """Counts a message that could not be read and was answered with an error of that kind."""

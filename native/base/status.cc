@@ -25,6 +25,16 @@ std::string_view ErrorKindName(ErrorKind kind) {
   return "Unknown";
 }
 
+std::string ErrorCode(ErrorKind kind) {
+  std::string code;
+  for (const char letter : ErrorKindName(kind)) {
+    const bool capital = letter >= 'A' && letter <= 'Z';
+    if (capital && !code.empty()) code.push_back('_');
+    code.push_back(capital ? static_cast<char>(letter - 'A' + 'a') : letter);
+  }
+  return code;
+}
+
 std::string Status::ToString() const {
   std::string text(ErrorKindName(kind_));
   if (!message_.empty()) text.append(": ").append(message_);

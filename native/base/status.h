@@ -34,8 +34,10 @@ enum class ErrorKind : unsigned char {
 };
 inline constexpr int kErrorKinds = 17;
 
-// "InvalidArgument" and so on; for logs and metric labels use the lower snake form.
+// "InvalidArgument" and so on.
 std::string_view ErrorKindName(ErrorKind kind);
+// The lower snake form, "invalid_argument", for logs and the labels of metrics.
+std::string ErrorCode(ErrorKind kind);
 
 // Copyable; an ok Status holds no heap memory.
 class Status {

@@ -34,6 +34,12 @@ TEST(StatusTest, NumberThatIsNoKindIsUnknown) {
   EXPECT_EQ(ErrorKindName(static_cast<ErrorKind>(kErrorKinds)), "Unknown");
 }
 
+TEST(StatusTest, CodesAreInLowerSnakeForm) {
+  EXPECT_EQ(ErrorCode(ErrorKind::kOk), "ok");
+  EXPECT_EQ(ErrorCode(ErrorKind::kDeadlineExceeded), "deadline_exceeded");
+  EXPECT_EQ(ErrorCode(ErrorKind::kDataLoss), "data_loss");
+}
+
 TEST(ResultTest, HoldsAValueThatCanBeMovedOut) {
   Result<std::unique_ptr<int>> result(std::make_unique<int>(7));
   ASSERT_TRUE(result.ok());

@@ -10,6 +10,7 @@
 
 #include "bindings/bindings.h"
 #include "bindings/dispatcher.h"
+#include "bindings/errors.h"
 #include "bindings/loops.h"
 #include "bindings/seconds.h"
 #include "bindings/services.h"
@@ -90,6 +91,7 @@ class Caller {
       if (taken->exchange(true)) return;
       Result<std::unique_ptr<InferRequest>> read = services::ReadRequest(message, false);
       if (!read.ok()) {
+        service->OnUnreadable(read.status().kind());
         Tell(on_done, std::nullopt, read.status());
         return;
       }
@@ -105,6 +107,10 @@ class Caller {
     return py::cpp_function([loops = loops_, scope] {
       scope->loop().Post([scope] { scope->Cancel(); });
     });
+  }
+
+  void Unreadable(const std::string& kind) const {
+    service_->OnUnreadable(Check(ParseErrorKind(kind)));
   }
 
  private:
@@ -124,7 +130,9 @@ void BindCaller(py::module_& module) {
            py::arg("tracestate") = "",
            "`on_done(response, kind, message, retry_after_s)` runs on the thread that all native\n"
            "callbacks share (hand over, never work there): response is None on error.\n\n"
-           "Unavailable once the loops were stopped. Returns a function that cancels the call.");
+           "Unavailable once the loops were stopped. Returns a function that cancels the call.")
+      .def("unreadable", &Caller::Unreadable, py::arg("kind"),
+           "Counts a message that could not be read and was answered with an error of that kind.");
 }
 
 }  // namespace skysail::bindings

@@ -45,6 +45,14 @@ void RaiseQueueFull(const std::string& message) {
   RaiseAs(Stored().get_stored().queue_full, ResourceExhausted(message));
 }
 
+Result<ErrorKind> ParseErrorKind(const std::string& name) {
+  for (int i = 1; i < kErrorKinds; ++i) {
+    const auto kind = static_cast<ErrorKind>(i);
+    if (ErrorKindName(kind) == name) return kind;
+  }
+  return InvalidArgument("unknown error kind '" + name + "': use a name such as \"Internal\"");
+}
+
 void BindErrors(py::module_& module) {
   const Exceptions& made =
       Stored()

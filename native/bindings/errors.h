@@ -15,6 +15,9 @@ namespace skysail::bindings {
 // Raises QueueFull, a NativeError of kind ResourceExhausted. Requires the GIL.
 [[noreturn]] void RaiseQueueFull(const std::string& message);
 
+// The kind of that name, such as "Internal"; InvalidArgument when there is none.
+Result<ErrorKind> ParseErrorKind(const std::string& name);
+
 inline void Check(const Status& status) {
   if (!status.ok()) Raise(status);
 }

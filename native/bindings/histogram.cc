@@ -1,6 +1,10 @@
 #include "telemetry/histogram.h"
 
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <vector>
 
 #include "bindings/bindings.h"
 
@@ -13,6 +17,11 @@ using Snapshot = Histogram::Snapshot;
 uint64_t Quantile(const Snapshot& snapshot, double q) {
   if (!(q >= 0 && q <= 1)) throw py::value_error("q must be in [0, 1]");
   return snapshot.Quantile(q);
+}
+
+std::vector<uint64_t> CountsUpTo(const Snapshot& snapshot, const std::vector<uint64_t>& bounds) {
+  if (!std::is_sorted(bounds.begin(), bounds.end())) throw py::value_error("bounds must ascend");
+  return snapshot.CountsUpTo(bounds);
 }
 
 }  // namespace
@@ -30,6 +39,8 @@ void BindHistogram(py::module_& module) {
            "The value below or at which a share `q` in [0, 1] of the values lies, too high by at "
            "most 1/16;\n"
            "0 when there are none.")
+      .def("counts_up_to", &CountsUpTo, py::arg("bounds"),
+           "How many values lie at or below each bound, to within a bucket; the bounds must ascend.")
       .def(
           "__add__", [](Snapshot self, const Snapshot& other) { return self += other; },
           py::is_operator())

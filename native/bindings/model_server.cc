@@ -22,14 +22,6 @@ using services::ModelServer;
 using services::ModelServerOptions;
 using services::ModelTask;
 
-Result<ErrorKind> ParseErrorKind(const std::string& name) {
-  for (int i = 1; i < kErrorKinds; ++i) {
-    const auto kind = static_cast<ErrorKind>(i);
-    if (ErrorKindName(kind) == name) return kind;
-  }
-  return InvalidArgument("unknown error kind '" + name + "': use a name such as \"Internal\"");
-}
-
 // One task in Python's hands. One that is dropped unanswered fails.
 class InferTask {
  public:

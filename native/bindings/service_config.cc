@@ -152,11 +152,13 @@ void BindServiceConfig(py::module_& module) {
   py::class_<Endpoint>(
       module, "Endpoint", py::is_final(),
       "A peer service instance or a replica: `id` is stable for one process's life.\n\n"
-      "`packed`: it takes many calls in one stream (skysail.v1.Hop).")
-      .def(py::init([](std::string id, std::string address, bool packed) {
-             return Endpoint{std::move(id), std::move(address), packed};
+      "`packed`: it takes many calls in one stream (skysail.v1.Hop). `label`: what is counted of a\n"
+      "replica is kept under; those that take its place have the same, so that there are few.")
+      .def(py::init([](std::string id, std::string address, bool packed, std::string label) {
+             return Endpoint{std::move(id), std::move(address), packed, std::move(label)};
            }),
-           py::arg("id"), py::arg("address"), py::kw_only(), py::arg("packed") = false);
+           py::arg("id"), py::arg("address"), py::kw_only(), py::arg("packed") = false,
+           py::arg("label") = "");
   py::class_<Share>(module, "Share", py::is_final(),
                     "An application's part of the replicas of a model that others ask as well.\n\n"
                     "Rows are given by `weight` (> 0) within a class of `priority`: high, normal or low.")

@@ -21,6 +21,7 @@ namespace {
 using services::Application;
 using services::Batcher;
 using services::BatcherOptions;
+using services::Distribution;
 using services::Endpoint;
 using services::Frontend;
 using services::InferService;
@@ -30,13 +31,29 @@ using services::Route;
 using services::Selector;
 using services::ServedVersion;
 
-py::dict ToDict(const Report& report) {
+py::object Quantiles(const Distribution& distribution) {
+  const auto told = [&distribution](double q) {
+    return static_cast<double>(distribution.seen.Quantile(q)) * distribution.unit;
+  };
+  py::dict dict;
+  dict["count"] = distribution.seen.count;
+  dict["sum"] = static_cast<double>(distribution.seen.sum) * distribution.unit;
+  dict["p50"] = told(0.50);
+  dict["p95"] = told(0.95);
+  dict["p99"] = told(0.99);
+  return dict;
+}
+
+py::dict ToDict(const Report& report, bool distributions) {
   py::dict dict;
   for (const Report::Entry& entry : report.entries()) {
     dict[py::str(entry.first)] = std::visit(
-        [](const auto& value) -> py::object {
-          if constexpr (std::is_same_v<std::decay_t<decltype(value)>, Report>) {
-            return ToDict(value);
+        [distributions](const auto& value) -> py::object {
+          using Value = std::decay_t<decltype(value)>;
+          if constexpr (std::is_same_v<Value, Report>) {
+            return ToDict(value, distributions);
+          } else if constexpr (std::is_same_v<Value, Distribution>) {
+            return distributions ? py::cast(value.seen) : Quantiles(value);
           } else {
             return py::cast(value);
           }
@@ -63,8 +80,13 @@ void BindServices(py::module_& module) {
       module, "InferService",
       "Something that answers inference calls; see Frontend, Selector, Batcher, Remote, ModelServer.")
       .def(
-          "stats", [](const InferService& service) { return ToDict(service.Stats()); },
-          "Counters and histogram quantiles (units in the names), per application or model version.");
+          "stats",
+          [](const InferService& service, bool distributions) {
+            return ToDict(service.Stats(), distributions);
+          },
+          py::kw_only(), py::arg("distributions") = false,
+          "Counters and quantiles (units in the names), per application or model version.\n\n"
+          "`distributions`: a HistogramSnapshot, in nanoseconds or rows, in the place of quantiles.");
   py::class_<Frontend, InferService, std::shared_ptr<Frontend>>(
       module, "Frontend", py::is_final(),
       "Maps a name to its application, and holds calls to its signature and objective.")

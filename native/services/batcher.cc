@@ -140,6 +140,7 @@ void Batcher::Infer(InferCall call) {
   const Served* served = nullptr;
   if (found != snapshot.by_model.end()) {
     if (request.version.empty() && found->second.size() > 1) {
+      nameless_.Add(ErrorKind::kFailedPrecondition);
       call.Finish(InferResponse::Error(Status(
           ErrorKind::kFailedPrecondition,
           "model '" + std::string(model) + "' is served in " +
@@ -151,6 +152,7 @@ void Batcher::Infer(InferCall call) {
     }
   }
   if (served == nullptr) {
+    nameless_.Add(ErrorKind::kNotFound);
     std::string what = "model '" + std::string(model) + "'";
     if (!request.version.empty()) what += " version '" + std::string(request.version) + "'";
     InferResponse response = InferResponse::Error(
@@ -230,10 +232,12 @@ Report Batcher::Stats() const {
       .Add("evictions", cache.evictions)
       .Add("expired", cache.expired)
       .Add("entries", static_cast<uint64_t>(cache.entries))
-      .Add("bytes", static_cast<uint64_t>(cache.bytes));
+      .Add("bytes", static_cast<uint64_t>(cache.bytes))
+      .Add("capacity_bytes", static_cast<uint64_t>(options_.cache.capacity_bytes));
   Report report;
   report.Add("revision", static_cast<uint64_t>(snapshot->revision))
       .Add("models", std::move(models))
+      .Add("nameless", nameless_.ToReport())
       .Add("cache", std::move(totals));
   return report;
 }

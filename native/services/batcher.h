@@ -15,6 +15,7 @@
 #include "batching/batch_queue.h"
 #include "cache/prediction_cache.h"
 #include "net/event_loop.h"
+#include "services/call_stats.h"
 #include "services/config.h"
 #include "services/infer_call.h"
 #include "services/published.h"
@@ -43,6 +44,7 @@ class Batcher final : public InferService {
   // The model and version that the selector chose, else those that the message names. NotFound: not
   // served here; FailedPrecondition: the message names no version and there are several.
   void Infer(InferCall call) override;
+  void OnUnreadable(ErrorKind kind) override { nameless_.Add(kind); }
   Report Stats() const override;
 
  private:
@@ -55,6 +57,7 @@ class Batcher final : public InferService {
   const std::shared_ptr<cache::PredictionCache> cache_;
   std::mutex publishing_;  // one Publish at a time
   Published<Snapshot> snapshot_;
+  KindCounts nameless_;  // answered, but no version's: unknown ones and messages that cannot be read
 };
 
 }  // namespace skysail::services

@@ -11,19 +11,31 @@
 
 namespace skysail::services {
 
+// A count for each kind of error, and for none. Thread-safe, without locks.
+class KindCounts {
+ public:
+  void Add(ErrorKind kind) { counts_[static_cast<size_t>(kind)].Add(); }
+  uint64_t total() const;
+  // By code, those that occurred: "ok", "deadline_exceeded" and so on.
+  Report ToReport() const;
+
+ private:
+  std::array<telemetry::Counter, kErrorKinds> counts_;
+};
+
 // Thread-safe, without locks.
 struct CallStats {
   telemetry::Counter requests;
-  telemetry::Counter defaults;  // answered with the default output
-  std::array<telemetry::Counter, kErrorKinds> by_kind;  // how calls ended; [kOk] counts successes
-  telemetry::Histogram latency_ns;                      // from arrival to answer
+  KindCounts ended;
+  KindCounts defaults;              // answered with the default output, by what it stands in for
+  telemetry::Histogram latency_ns;  // from arrival to answer
 
-  void Ended(ErrorKind kind) { by_kind[static_cast<size_t>(kind)].Add(); }
+  void Ended(ErrorKind kind) { ended.Add(kind); }
   void Ended(ErrorKind kind, TimeNs latency) {
     Ended(kind);
     latency_ns.Record(latency > 0 ? static_cast<uint64_t>(latency) : 0);
   }
-  // requests, ok, defaults, errors {by kind that occurred}, latency_s.
+  // requests, in_flight, ended {by code}, defaults {by code}, latency_s.
   Report ToReport() const;
 };
 

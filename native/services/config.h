@@ -39,6 +39,7 @@ struct Endpoint {
   std::string id;
   std::string address;
   bool packed = false;  // offers skysail.v1.Hop: many calls in one stream
+  std::string label{};  // what is counted of a replica is kept under; its successors have the same
 };
 
 // An application's part of the replicas of a model that others ask as well.

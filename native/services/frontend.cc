@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "oip/signature.h"
-#include "services/call_stats.h"
 #include "services/default_output.h"
 
 namespace skysail::services {
@@ -115,7 +114,9 @@ class Frontend::Pending final : public InferCompletion {
         response = std::move(output);
       }
     }
-    if (response.is_default) served_.stats->defaults.Add();
+    if (response.is_default) {  // which a frontend behind this one may have made: for what, it knows
+      served_.stats->defaults.Add(kind == ErrorKind::kOk ? ErrorKind::kUnknown : kind);
+    }
     served_.stats->Ended(response.status.kind(), clock_.Now() - began_);
     const std::unique_ptr<InferCompletion> caller = std::move(caller_);
     caller->Done(std::move(response));
@@ -176,6 +177,7 @@ void Frontend::Infer(InferCall call) {
   InferRequest& request = call.request();
   const auto found = snapshot->by_name.find(request.application);
   if (found == snapshot->by_name.end()) {
+    nameless_.Add(ErrorKind::kNotFound);
     call.Finish(InferResponse::Error(
         NotFound("unknown model or application '" + std::string(request.application) + "' (" +
                  std::to_string(snapshot->by_name.size()) + " known)")));
@@ -207,7 +209,8 @@ Report Frontend::Stats() const {
   }
   Report report;
   report.Add("revision", static_cast<uint64_t>(snapshot->revision))
-      .Add("applications", std::move(applications));
+      .Add("applications", std::move(applications))
+      .Add("nameless", nameless_.ToReport());
   return report;
 }
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "net/event_loop.h"
+#include "services/call_stats.h"
 #include "services/config.h"
 #include "services/infer_call.h"
 #include "services/published.h"
@@ -32,6 +33,7 @@ class Frontend final : public InferService {
   Status Publish(std::vector<Application> applications, int64_t revision);
 
   void Infer(InferCall call) override;
+  void OnUnreadable(ErrorKind kind) override { nameless_.Add(kind); }
   Report Stats() const override;
 
  private:
@@ -41,6 +43,7 @@ class Frontend final : public InferService {
   const std::shared_ptr<InferService> next_;
   const Clock& clock_;
   Published<Snapshot> snapshot_;
+  KindCounts nameless_;  // answered, but no application's: unknown names and messages that cannot be read
 };
 
 }  // namespace skysail::services

@@ -100,6 +100,7 @@ void HopStream::Begin(const HopRequestView& view, const Slice& frame) {
   Result<std::unique_ptr<InferRequest>> read = ReadForwarded(
       frame.Sub(view.request), {view.application, view.model, view.version, view.prediction});
   if (!read.ok()) {
+    service_.OnUnreadable(read.status().kind());
     stream_.Send(EncodeHopResponse(view.call_id, InferResponse::Error(read.status())));
     return Throttle();
   }

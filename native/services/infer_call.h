@@ -163,6 +163,9 @@ class InferService {
  public:
   virtual ~InferService() = default;
   virtual void Infer(InferCall call) = 0;
+  // A message came that could not be read, and was answered with an error of that kind: it never became a
+  // call, but counts. Any thread.
+  virtual void OnUnreadable(ErrorKind kind) { (void)kind; }
   // What it has counted so far, units in the names. Any thread.
   virtual Report Stats() const { return {}; }
 };

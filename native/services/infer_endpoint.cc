@@ -75,6 +75,7 @@ void InferEndpoint::AttachTo(net::GrpcServer& server) {
 void InferEndpoint::Handle(net::UnaryCall call) {
   Result<std::unique_ptr<InferRequest>> read = ReadRequest(call.request(), call.info().inner);
   if (!read.ok()) {
+    service_->OnUnreadable(read.status().kind());
     call.Fail(read.status());
     return;
   }

@@ -111,6 +111,7 @@ void InferStream::OnMessage(Slice message) {
   const net::CallInfo& info = stream_.info();
   Result<std::unique_ptr<InferRequest>> read = ReadRequest(std::move(message), info.inner);
   if (!read.ok()) {
+    service_.OnUnreadable(read.status().kind());
     stream_.Send(WrapError(read.status(), {}));
     Throttle();
     return;

@@ -13,7 +13,8 @@ struct ModelTask::Counts {
   CallStats calls;
   telemetry::Counter expired;
   telemetry::Histogram rows;
-  telemetry::Histogram wait_ns;  // from arrival until the model took it
+  telemetry::Histogram wait_ns;     // from arrival until the model took it
+  telemetry::Histogram predict_ns;  // from then until its answer
 };
 
 ModelTask::ModelTask(InferCall call, std::shared_ptr<Counts> counts,
@@ -55,6 +56,7 @@ Status ModelTask::Settle(InferResponse response) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) {
     return Status(ErrorKind::kFailedPrecondition, "the task was answered already");
   }
+  if (taken_ > 0) counts_->predict_ns.Record(static_cast<uint64_t>(clock_.Now() - taken_));
   call_.loop().Post([self = shared_from_this(),
                      answer = std::make_shared<InferResponse>(std::move(response))] {
     if (std::exchange(self->unfinished_, nullptr) == nullptr) return;
@@ -120,6 +122,11 @@ void ModelServer::Infer(InferCall call) {
   }
 }
 
+void ModelServer::OnUnreadable(ErrorKind kind) {
+  counts_->calls.requests.Add();
+  counts_->calls.Ended(kind);
+}
+
 // The next task that is wanted; null when none waits. Requires mu_.
 std::shared_ptr<ModelTask> ModelServer::Pop() {
   while (!pending_.empty()) {
@@ -140,7 +147,8 @@ std::shared_ptr<ModelTask> ModelServer::Next(TimeNs timeout) {
     std::shared_ptr<ModelTask> task = Pop();
     if (task != nullptr) {
       counts_->rows.Record(static_cast<uint64_t>(task->rows()));
-      counts_->wait_ns.Record(static_cast<uint64_t>(clock_.Now() - task->arrived_));
+      task->taken_ = clock_.Now();
+      counts_->wait_ns.Record(static_cast<uint64_t>(task->taken_ - task->arrived_));
       return task;
     }
     if (closed_) return nullptr;
@@ -180,8 +188,9 @@ Report ModelServer::Stats() const {
       .Add("version", options_->version)
       .Add("pending", static_cast<uint64_t>(pending))
       .Add("expired", counts_->expired.value())
-      .AddDistribution("rows", counts_->rows)
-      .AddSeconds("wait_s", counts_->wait_ns);
+      .AddDistribution("rows", counts_->rows.snapshot())
+      .AddSeconds("wait_s", counts_->wait_ns.snapshot())
+      .AddSeconds("predict_s", counts_->predict_ns.snapshot());
   return report;
 }
 

@@ -57,6 +57,7 @@ class ModelTask final : public CancelHandler, public std::enable_shared_from_thi
   const std::shared_ptr<const ModelServerOptions> options_;
   const Clock& clock_;
   const TimeNs arrived_;
+  TimeNs taken_ = 0;  // by the model's side; 0: not yet
   const std::unique_ptr<InferRequest> request_;
   const TimeNs deadline_;
   InferCall call_;  // finished on its loop
@@ -74,6 +75,7 @@ class ModelServer final : public InferService {
   ~ModelServer() override;
 
   void Infer(InferCall call) override;
+  void OnUnreadable(ErrorKind kind) override;
   Report Stats() const override;
 
   // Waits at most `timeout` for the next task that is still wanted; null at the timeout or when

@@ -59,8 +59,9 @@ class Replica::Probe final : public net::ClientStreamHandler {
 };
 
 Replica::Replica(ReplicaOwner& owner, net::EventLoop& loop, Endpoint endpoint,
-                 net::Address address, batching::LimitOptions limits, const Clock& clock)
-    : owner_(owner), loop_(loop), endpoint_(std::move(endpoint)), clock_(clock),
+                 net::Address address, batching::LimitOptions limits, ReplicaStats& stats,
+                 const Clock& clock)
+    : owner_(owner), loop_(loop), endpoint_(std::move(endpoint)), stats_(stats), clock_(clock),
       pace_(limits), state_(State::kConnecting),
       channel_(std::make_unique<net::ClientChannel>(loop, address, PeerOptions(address))) {
   channel_->SetStateListener([this](State state) { OnState(state); });
@@ -102,6 +103,7 @@ void Replica::Suspect(Bytes request) {
 void Replica::OnProbeEnded(bool) {
   // Called by the probe, which must outlive its own call.
   loop_.Post([dead = std::shared_ptr<Probe>(std::move(probe_))] {});
+  free_since_ = clock_.Now();
   owner_.OnReplicaChanged();
 }
 
@@ -109,7 +111,8 @@ void Replica::OnBatchEnded(Batch& batch, net::CallResult result) {
   const auto at = std::find_if(in_flight_.begin(), in_flight_.end(),
                                [&batch](const auto& held) { return held.get() == &batch; });
   std::unique_ptr<Batch> ended = std::move(*at);
-  ran_ = pace_.Ended(static_cast<size_t>(at - in_flight_.begin()), clock_.Now());
+  free_since_ = clock_.Now();
+  ran_ = pace_.Ended(static_cast<size_t>(at - in_flight_.begin()), free_since_);
   in_flight_.erase(at);
   const bool lost = result.status.kind() == ErrorKind::kUnavailable && !result.unprocessed &&
                     result.trailers.empty();
@@ -125,6 +128,7 @@ void Replica::OnState(State state) {
       if (!alive.expired()) channel_->Connect();
     });
   }
+  if (ready() && !was_ready) free_since_ = clock_.Now();
   if (ready() != was_ready || !hopeful()) owner_.OnReplicaChanged();
 }
 

@@ -19,6 +19,7 @@
 #include "net/event_loop.h"
 #include "services/batch.h"
 #include "services/config.h"
+#include "services/version_stats.h"
 
 namespace skysail::services {
 
@@ -40,7 +41,7 @@ class ReplicaOwner {
 class Replica final : public BatchOwner {
  public:
   Replica(ReplicaOwner& owner, net::EventLoop& loop, Endpoint endpoint, net::Address address,
-          batching::LimitOptions limits, const Clock& clock);
+          batching::LimitOptions limits, ReplicaStats& stats, const Clock& clock);
   // Batches in flight end with Cancelled.
   ~Replica();
 
@@ -52,6 +53,10 @@ class Replica final : public BatchOwner {
   bool idle() const { return in_flight_.empty(); }
   batching::Pace& pace() { return pace_; }
   const batching::Pace& pace() const { return pace_; }
+  // Where its batches count; outlives it.
+  ReplicaStats& stats() const { return stats_; }
+  // Since when nothing is in flight, and it takes batches. Requires ready() and idle().
+  TimeNs free_since() const { return free_since_; }
 
   // Requires ready() and at most one batch in flight.
   void Send(std::unique_ptr<Batch> batch, Bytes request);
@@ -76,9 +81,11 @@ class Replica final : public BatchOwner {
   ReplicaOwner& owner_;
   net::EventLoop& loop_;
   const Endpoint endpoint_;
+  ReplicaStats& stats_;
   const Clock& clock_;
   batching::Pace pace_;
   batching::Pace::Ran ran_{};
+  TimeNs free_since_ = 0;  // when a batch ended, or it came into rotation, whichever was later
   std::vector<std::unique_ptr<Batch>> in_flight_;  // in the order of the pace's
   net::ClientChannel::State state_;
   std::unique_ptr<Probe> probe_;  // while suspect

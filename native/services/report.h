@@ -13,9 +13,16 @@
 
 namespace skysail::services {
 
+// What a histogram held, and what one of its whole numbers is worth: 1e-9 where nanoseconds are told as
+// seconds.
+struct Distribution {
+  telemetry::Histogram::Snapshot seen;
+  double unit = 1;
+};
+
 class Report {
  public:
-  using Value = std::variant<uint64_t, double, std::string, Report>;
+  using Value = std::variant<uint64_t, double, std::string, Distribution, Report>;
   using Entry = std::pair<std::string, Value>;
 
   // Adds an entry and returns the tree, so that calls chain.
@@ -25,10 +32,14 @@ class Report {
     return Push(std::move(name), std::move(value));
   }
   Report& Add(std::string name, Report value) { return Push(std::move(name), std::move(value)); }
-  // count, sum, p50, p95, p99 of a histogram of nanoseconds, in seconds.
-  Report& AddSeconds(std::string name, const telemetry::Histogram& histogram);
-  // The same of a histogram of plain numbers.
-  Report& AddDistribution(std::string name, const telemetry::Histogram& histogram);
+  // Of nanoseconds, told as seconds.
+  Report& AddSeconds(std::string name, telemetry::Histogram::Snapshot seen) {
+    return Push(std::move(name), Distribution{std::move(seen), 1e-9});
+  }
+  // Of plain numbers.
+  Report& AddDistribution(std::string name, telemetry::Histogram::Snapshot seen) {
+    return Push(std::move(name), Distribution{std::move(seen), 1});
+  }
 
   const std::vector<Entry>& entries() const { return entries_; }
   // The entry of that name, or null.

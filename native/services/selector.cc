@@ -17,15 +17,45 @@ using selection::Decision;
 
 struct Counts {
   telemetry::Counter requests;
-  telemetry::Counter refused;  // nobody could answer
+  KindCounts refused;  // nobody could answer
 };
+using SharedCounter = std::shared_ptr<telemetry::Counter>;
 
 struct Choice {
   std::string application;
   TimeNs objective = kSecond;
   std::vector<const Candidate*> candidates;
-  std::shared_ptr<Counts> counts;  // carried over from set to set
+  std::shared_ptr<Counts> counts;  // carried over from set to set, as those below
+  std::vector<std::vector<SharedCounter>> chosen;  // by candidate, then by version
+
+  telemetry::Counter& Chosen(const Decision& decision) const {
+    size_t at = 0;
+    while (candidates[at] != decision.candidate) ++at;
+    return *chosen[at][static_cast<size_t>(decision.version - decision.candidate->versions.data())];
+  }
+  // Of the same application's set before; null when the version is new to it.
+  SharedCounter Find(std::string_view model, std::string_view version) const {
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (candidates[i]->model != model) continue;
+      for (size_t j = 0; j < chosen[i].size(); ++j) {
+        if (candidates[i]->versions[j].name == version) return chosen[i][j];
+      }
+    }
+    return nullptr;
+  }
 };
+
+Report ChosenReport(const Choice& choice) {
+  Report models;
+  for (size_t i = 0; i < choice.candidates.size(); ++i) {
+    Report versions;
+    for (size_t j = 0; j < choice.chosen[i].size(); ++j) {
+      versions.Add(choice.candidates[i]->versions[j].name, choice.chosen[i][j]->value());
+    }
+    models.Add(choice.candidates[i]->model, std::move(versions));
+  }
+  return models;
+}
 
 // The version that the caller named, of the first candidate that has it.
 Decision Named(std::string_view version, const std::vector<const Candidate*>& candidates) {
@@ -106,8 +136,16 @@ Status Selector::Publish(const std::vector<Application>& applications,
       if (routed != snapshot->by_model.end()) choice->candidates.push_back(routed->second);
     }
     const auto known = old->by_application.find(application.name);
-    choice->counts = known != old->by_application.end() ? known->second->counts
-                                                        : std::make_shared<Counts>();
+    const Choice* before = known != old->by_application.end() ? known->second : nullptr;
+    choice->counts = before != nullptr ? before->counts : std::make_shared<Counts>();
+    for (const Candidate* candidate : choice->candidates) {
+      std::vector<SharedCounter>& counters = choice->chosen.emplace_back();
+      for (const Arm& arm : candidate->versions) {
+        SharedCounter kept = before != nullptr ? before->Find(candidate->model, arm.name) : nullptr;
+        counters.push_back(kept != nullptr ? std::move(kept)
+                                           : std::make_shared<telemetry::Counter>());
+      }
+    }
     if (!snapshot->by_application.emplace(choice->application, choice.get()).second) {
       return InvalidArgument("application '" + application.name + "' is given twice");
     }
@@ -122,6 +160,7 @@ void Selector::Infer(InferCall call) {
   InferRequest& request = call.request();
   const auto found = snapshot->by_application.find(request.application);
   if (found == snapshot->by_application.end()) {
+    nameless_.Add(ErrorKind::kNotFound);
     call.Finish(InferResponse::Error(
         NotFound("unknown application '" + std::string(request.application) + "' (" +
                  std::to_string(snapshot->by_application.size()) + " known)")));
@@ -136,10 +175,12 @@ void Selector::Infer(InferCall call) {
     decision = Named(request.version, choice.candidates);
   }
   if (decision.version == nullptr) {
-    choice.counts->refused.Add();
-    call.Finish(InferResponse::Error(NobodyAnswers(request.version, choice)));
+    Status nobody = NobodyAnswers(request.version, choice);
+    choice.counts->refused.Add(nobody.kind());
+    call.Finish(InferResponse::Error(std::move(nobody)));
     return;
   }
+  choice.Chosen(decision).Add();
   request.model = decision.candidate->model;
   request.version = decision.version->name;
   request.keep_alive = snapshot;
@@ -153,12 +194,14 @@ Report Selector::Stats() const {
   for (const auto& choice : snapshot->choices) {
     Report counts;
     counts.Add("requests", choice->counts->requests.value())
-        .Add("refused", choice->counts->refused.value());
+        .Add("refused", choice->counts->refused.ToReport())
+        .Add("chosen", ChosenReport(*choice));
     applications.Add(choice->application, std::move(counts));
   }
   Report report;
   report.Add("revision", static_cast<uint64_t>(snapshot->revision))
-      .Add("applications", std::move(applications));
+      .Add("applications", std::move(applications))
+      .Add("nameless", nameless_.ToReport());
   return report;
 }
 

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "net/event_loop.h"
 #include "selection/policy.h"
+#include "services/call_stats.h"
 #include "services/config.h"
 #include "services/infer_call.h"
 #include "services/published.h"
@@ -34,6 +35,7 @@ class Selector final : public InferService {
   // NotFound: no such application, or the version that the caller named. FailedPrecondition: the
   // application's models have no version with traffic.
   void Infer(InferCall call) override;
+  void OnUnreadable(ErrorKind kind) override { nameless_.Add(kind); }
   Report Stats() const override;
 
  private:
@@ -43,6 +45,7 @@ class Selector final : public InferService {
   const std::unique_ptr<const selection::Policy> policy_;
   const Clock& clock_;
   Published<Snapshot> snapshot_;
+  KindCounts nameless_;  // answered, but no application's: unknown names and messages that cannot be read
 };
 
 }  // namespace skysail::services

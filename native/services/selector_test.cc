@@ -84,5 +84,36 @@ TEST_F(SelectorTest, NoCallIsWithoutADeadline) {
   EXPECT_EQ(asked.kind(), ErrorKind::kOk);
 }
 
+TEST_F(SelectorTest, CountsWhatItChoseAndKeepsTheCountsOfVersionsThatStay) {
+  const auto chosen = [this](const std::string& version) {
+    const Report report = selector_.Stats();
+    const auto& shop = std::get<Report>(*std::get<Report>(*report.Find("applications")).Find("shop"));
+    const auto& sum = std::get<Report>(*std::get<Report>(*shop.Find("chosen")).Find("sum"));
+    const Report::Value* count = sum.Find(version);
+    return count == nullptr ? -1 : static_cast<int64_t>(std::get<uint64_t>(*count));
+  };
+  Publish({{"1", 1.0}, {"2", 0.0}});
+  Choose("a");
+  Choose("b");
+  Choose("", "2");
+  EXPECT_EQ(chosen("1"), 2);
+  EXPECT_EQ(chosen("2"), 1);
+  Publish({{"3", 1.0}, {"1", 1.0}});
+  EXPECT_EQ(chosen("1"), 2);
+  EXPECT_EQ(chosen("2"), -1);
+  EXPECT_EQ(chosen("3"), 0);
+}
+
+TEST_F(SelectorTest, CountsMessagesThatNoApplicationCanAnswerFor) {
+  Publish({{"1", 1.0}});
+  selector_.OnUnreadable(ErrorKind::kInvalidArgument);
+  Asked asked = Asked::Ask(selector_, hand_.loop(), SumRequest("nobody", {1, 2}));
+  ASSERT_TRUE(asked.done());
+  const Report report = selector_.Stats();
+  const auto& nameless = std::get<Report>(*report.Find("nameless"));
+  EXPECT_EQ(std::get<uint64_t>(*nameless.Find("invalid_argument")), 1u);
+  EXPECT_EQ(std::get<uint64_t>(*nameless.Find("not_found")), 1u);
+}
+
 }  // namespace
 }  // namespace skysail::services

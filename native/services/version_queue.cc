@@ -85,7 +85,7 @@ void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, Cache
     Result<net::Address> address = net::Address::Parse(endpoint.address);
     if (!address.ok()) continue;  // refused by Batcher::Publish
     kept.push_back(std::make_unique<Replica>(*this, home_, endpoint, std::move(address.value()),
-                                             limits, clock_));
+                                             limits, stats_->AddReplica(endpoint.label), clock_));
   }
   for (auto& replica : replicas_) {
     if (replica != nullptr && !replica->idle()) leaving_.push_back(std::move(replica));
@@ -313,9 +313,11 @@ void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
   std::vector<std::unique_ptr<Work>> members;
   members.reserve(taken_.size());
   int64_t rows = 0;
+  TimeNs oldest = now;
   for (batching::QueueEntry* entry : taken_) {
     members.emplace_back(static_cast<Work*>(entry));
     rows += entry->rows;
+    oldest = std::min(oldest, entry->enqueued);
     lanes_.stats(entry->lane).dispatched.Add();
     stats_->queue_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(now - entry->enqueued, 0)));
   }
@@ -323,7 +325,9 @@ void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
   for (batching::QueueEntry* entry : expired_) late.emplace_back(static_cast<Work*>(entry));
   if (!members.empty()) {
     const bool full = batching::Dispatch::Full(rows, waiting, limit);
+    const TimeNs filling_since = replica.idle() ? std::max(replica.free_since(), oldest) : now;
     stats_->batches.Add();
+    stats_->fill_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(now - filling_since, 0)));
     stats_->batch_rows.Record(static_cast<uint64_t>(rows));
     Bytes request = BatchRequest(members, version_->model, version_->version);
     replica.Send(std::make_unique<Batch>(replica, std::move(members), rows, full),
@@ -368,7 +372,7 @@ void VersionQueue::DoubtOverdue() {
     if (at > now) {
       next = std::min(next, at);
     } else if (!replica->suspect()) {
-      stats_->replicas_hung.Add();
+      replica->stats().hung.Add();
       Suspect(*replica, replica->running());
     }
   }
@@ -432,12 +436,12 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
     const TimeNs took = replica.ran().took;
     replica.pace().Learn(replica.ran(), late, now, terms.BatchObjective(), queue_.rows(),
                          terms.LimitOf(replica.pace()));
-    if (!late) stats_->model_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(took, 0)));
+    if (!late) replica.stats().batch_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(took, 0)));
     if (late && !closing_ && took > terms.BatchObjective()) {
       Suspect(replica, *batch->members()[0]);
     }
   }
-  if (lost) stats_->replicas_lost.Add();
+  if (lost) replica.stats().lost.Add();
 
   if (kind == ErrorKind::kOk) {
     Deliver(*batch);

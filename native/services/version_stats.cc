@@ -26,9 +26,21 @@ LaneStats& VersionStats::AddLane(const std::string& application, batching::Prior
   return *lanes_.back();
 }
 
+ReplicaStats& VersionStats::AddReplica(const std::string& label) {
+  std::lock_guard<std::mutex> lock(mu_);
+  for (const auto& replica : replica_stats_) {
+    if (replica->label == label) return *replica;
+  }
+  replica_stats_.push_back(std::make_unique<ReplicaStats>(label));
+  return *replica_stats_.back();
+}
+
 Report VersionStats::ToReport() const {
   std::array<uint64_t, kRefusals> refused{};
   std::map<std::string, Report> by_application;
+  Report by_replica;
+  telemetry::Histogram::Snapshot model;
+  uint64_t lost = 0, hung = 0;
   {
     std::lock_guard<std::mutex> lock(mu_);
     for (const auto& lane : lanes_) {
@@ -42,6 +54,20 @@ Report VersionStats::ToReport() const {
                                             std::move(report));
     }
   }
+  {
+    std::lock_guard<std::mutex> lock(mu_);
+    for (const auto& replica : replica_stats_) {
+      telemetry::Histogram::Snapshot took = replica->batch_ns.snapshot();
+      model += took;
+      lost += replica->lost.value();
+      hung += replica->hung.value();
+      Report report;
+      report.Add("lost", replica->lost.value())
+          .Add("hung", replica->hung.value())
+          .AddSeconds("batch_s", std::move(took));
+      by_replica.Add(replica->label, std::move(report));
+    }
+  }
   Report applications;
   for (auto& [name, report] : by_application) applications.Add(name, std::move(report));
   Report cache;
@@ -50,10 +76,11 @@ Report VersionStats::ToReport() const {
       .Add("coalesced", coalesced.value());
   Report batching;
   batching.Add("batches", batches.value())
-      .AddDistribution("rows", batch_rows)
+      .AddDistribution("rows", batch_rows.snapshot())
       .Add("limit_rows", static_cast<uint64_t>(limit_rows.load(std::memory_order_relaxed)))
-      .AddSeconds("queue_s", queue_ns)
-      .AddSeconds("model_s", model_ns)
+      .AddSeconds("queue_s", queue_ns.snapshot())
+      .AddSeconds("fill_s", fill_ns.snapshot())
+      .AddSeconds("model_s", std::move(model))
       .Add("queued", queued.load(std::memory_order_relaxed))
       .Add("in_flight", batches_in_flight.load(std::memory_order_relaxed))
       .Add("refused", RefusalReport(refused))
@@ -61,8 +88,9 @@ Report VersionStats::ToReport() const {
   Report replica_counts;
   replica_counts.Add("known", replicas.load(std::memory_order_relaxed))
       .Add("ready", replicas_ready.load(std::memory_order_relaxed))
-      .Add("lost", replicas_lost.value())
-      .Add("hung", replicas_hung.value());
+      .Add("lost", lost)
+      .Add("hung", hung)
+      .Add("each", std::move(by_replica));
   Report report = calls.ToReport();
   report.Add("cache", std::move(cache))
       .Add("batching", std::move(batching))

@@ -38,13 +38,21 @@ struct LaneStats {
   std::array<telemetry::Counter, kRefusals> refused;
 };
 
-// Thread-safe; without locks but for AddLane and ToReport. Gauges are written by the queue's home loop.
+// Of a replica and those that took its place. Thread-safe, without locks.
+struct ReplicaStats {
+  explicit ReplicaStats(std::string label) : label(std::move(label)) {}
+  const std::string label;
+  telemetry::Histogram batch_ns;  // of one batch, from when the replica had it to itself to its answer
+  telemetry::Counter lost, hung;
+};
+
+// Thread-safe; without locks but for AddLane, AddReplica and ToReport. Gauges are written by the queue's home loop.
 struct VersionStats {
   CallStats calls;
   telemetry::Counter cache_lookups, cache_hits, coalesced;
-  telemetry::Counter batches, retried, replicas_lost, replicas_hung;
-  telemetry::Histogram queue_ns;    // from arrival to dispatch, per call
-  telemetry::Histogram model_ns;    // of one batch, as the replica took it
+  telemetry::Counter batches, retried;
+  telemetry::Histogram queue_ns;  // from arrival to dispatch, per call
+  telemetry::Histogram fill_ns;   // per batch: the part of that in which its replica stood free
   telemetry::Histogram batch_rows;
   std::atomic<int64_t> limit_rows{0};  // the largest among the replicas
   std::atomic<uint64_t> queued{0}, batches_in_flight{0};
@@ -52,11 +60,14 @@ struct VersionStats {
 
   // Another lane, or the one that was there before under a queue that went. It stays as long as this.
   LaneStats& AddLane(const std::string& application, batching::Priority priority);
+  // Another replica, or what is kept under that label already. It stays as long as this.
+  ReplicaStats& AddReplica(const std::string& label);
   Report ToReport() const;
 
  private:
   mutable std::mutex mu_;
-  std::vector<std::unique_ptr<LaneStats>> lanes_;  // guarded by mu_
+  std::vector<std::unique_ptr<LaneStats>> lanes_;             // guarded by mu_
+  std::vector<std::unique_ptr<ReplicaStats>> replica_stats_;  // guarded by mu_
 };
 
 }  // namespace skysail::services

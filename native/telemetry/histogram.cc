@@ -57,4 +57,18 @@ uint64_t Histogram::Snapshot::Quantile(double q) const {
   return UpperEdge(index);
 }
 
+std::vector<uint64_t> Histogram::Snapshot::CountsUpTo(const std::vector<uint64_t>& bounds) const {
+  std::vector<uint64_t> counts;
+  counts.reserve(bounds.size());
+  uint64_t seen = 0;
+  size_t index = 0;
+  for (const uint64_t bound : bounds) {
+    while (index < buckets.size() && UpperEdge(static_cast<int>(index)) <= bound) {
+      seen += buckets[index++];
+    }
+    counts.push_back(seen);
+  }
+  return counts;
+}
+
 }  // namespace skysail::telemetry

@@ -36,6 +36,9 @@ class Histogram {
     uint64_t count = 0, sum = 0;
     // The upper edge of the bucket that holds quantile q in [0, 1]; 0 when empty.
     uint64_t Quantile(double q) const;
+    // How many values lie at or below each of `bounds`, which must ascend, to within a bucket: one that
+    // straddles a bound counts above it.
+    std::vector<uint64_t> CountsUpTo(const std::vector<uint64_t>& bounds) const;
     double Mean() const {
       return count == 0 ? 0 : static_cast<double>(sum) / static_cast<double>(count);
     }

@@ -98,5 +98,14 @@ TEST(Histogram, ThreadsRecordAndReadTogether) {
   EXPECT_EQ(histogram.snapshot().count, 15000u);
 }
 
+TEST(HistogramTest, CountsUpToBoundsAreCumulativeAndExactAtBucketEdges) {
+  Histogram histogram;
+  for (const uint64_t value : {0u, 3u, 3u, 15u, 16u, 1000u, 100000u}) histogram.Record(value);
+  const uint64_t edge = Histogram::UpperEdge(Histogram::Index(1000));
+  EXPECT_EQ(histogram.snapshot().CountsUpTo({0, 3, 15, edge - 1, edge, UINT64_MAX}),
+            (std::vector<uint64_t>{1, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(Histogram::Snapshot().CountsUpTo({1, 2}), (std::vector<uint64_t>{0, 0}));
+}
+
 }  // namespace
 }  // namespace skysail::telemetry
