@@ -48,6 +48,7 @@ def serve_model(
     name: Annotated[str, typer.Option(help="The model's name. Left out: the file's.")] = "",
     version: Annotated[str, typer.Option(help="The version's name.")] = "1",
     listen: Annotated[str, typer.Option(help="host:port, or unix:/path.")] = "127.0.0.1:0",
+    metrics: Annotated[str, typer.Option(help="host:port for GET /metrics.")] = "127.0.0.1:0",
     etcd: Annotated[str, typer.Option(help="Register the replica there. Left out: serve alone.")] = "",
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="An input, as x:FP32:[-1,16]; repeatable.")
@@ -83,4 +84,5 @@ def serve_model(
         replica_id=replica_id,
         poll_us=poll_us,
         digest=digest,
+        metrics=metrics,
     )

@@ -91,7 +91,15 @@ def render(found: dict[str, Any]) -> Group:
     )
     return Group(
         head,
-        _table("Services", found["services"], role="role", address="address", pid="pid", revision="revision"),
+        _table(
+            "Services",
+            found["services"],
+            role="role",
+            address="address",
+            metrics="metrics",
+            pid="pid",
+            revision="revision",
+        ),
         _table(
             "Applications",
             found["applications"],
@@ -126,9 +134,11 @@ def render(found: dict[str, Any]) -> Group:
             hits="hit_rate",
             refused="refused",
         ),
+        _table("Replicas", found["replicas"], model="model", version="version", metrics="metrics", pid="pid"),
         _table(
             "Processes", found["processes"], name="name", pid="pid", failures="failures", latest="last_end"
         ),
+        "Prometheus scrapes http://METRICS/metrics of every service and replica.",
         "Times are in milliseconds, rates per second; batch is the mean of rows, limit the most of them now.",
     )
 

@@ -37,6 +37,8 @@ class ServiceOptions:
     unix: str | None = None
     #: A frontend's plain HTTP, "host:port"; None: none.
     http: str | None = None
+    #: Where it tells its metrics over plain HTTP: "host:port"; port 0 takes any that is free.
+    metrics: str = "127.0.0.1:0"
     #: The host name under which others reach us when `listen` is a wildcard; None: the one listened on.
     advertise: str | None = None
     #: Event-loop threads. One serves some hundred thousand calls per second; more use more processors.
@@ -65,7 +67,7 @@ class ServiceOptions:
         _within("max-message-mib", self.max_message_mib, 1, 2047)
         _within("lease-ttl-s", self.lease_ttl_s, 2, 3600)
         parse_limits(self.limit)
-        for name, address in (("listen", self.listen), ("http", self.http)):
+        for name, address in (("listen", self.listen), ("http", self.http), ("metrics", self.metrics)):
             host, _, port = (address or "host:0").rpartition(":")
             if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
                 raise InvalidArgument(
@@ -101,6 +103,9 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
     parser.add_argument("--etcd", default="127.0.0.1:2379", help="host:port[,host:port] (%(default)s)")
     parser.add_argument(
         "--listen", default=defaults.listen, help="host:port for gRPC; port 0: any (%(default)s)"
+    )
+    parser.add_argument(
+        "--metrics", default=defaults.metrics, help="host:port for GET /metrics; port 0: any (%(default)s)"
     )
     parser.add_argument("--unix", help="path of a Unix socket to answer on as well")
     parser.add_argument(

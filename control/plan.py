@@ -16,6 +16,7 @@ from skysail.control.default_output import encode_default
 from skysail.control.errors import InvalidArgument
 from skysail.control.snapshot import Snapshot
 from skysail.native import _core as core
+from skysail.telemetry.families import replica_label
 
 __all__ = [
     "applications",
@@ -91,14 +92,20 @@ def _default(encoded: bytes, signature: bytes | None) -> bytes | None:
 
 
 def _served(snapshot: Snapshot, model: schema.Model, version: schema.Version) -> core.ServedVersion:
-    replicas = [core.Endpoint(one.id, one.address) for one in views.ready_replicas(snapshot, version)]
+    replicas = [
+        core.Endpoint(one.id, one.address, label=replica_label(one.id))
+        for one in views.ready_replicas(snapshot, version)
+    ]
     return core.ServedVersion(
         model.name,
         version.version,
         digest=version.artefact.digest,
         signature=None if version.signature is None else _signature(version.signature.encode()),
         objective_s=views.objective_s(snapshot, model.name),
-        replicas=[*replicas, *(core.Endpoint(address, address) for address in version.endpoints)],
+        replicas=[
+            *replicas,
+            *(core.Endpoint(one, one, label=str(at)) for at, one in enumerate(version.endpoints)),
+        ],
         cache=model.cache.enabled and (version.loader != "endpoint" or version.immutable),
         cache_ttl_s=model.cache.ttl_s,
         cache_quota_bytes=model.cache.quota_mib << 20,

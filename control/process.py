@@ -62,6 +62,7 @@ async def _announce(service: Service, descriptor: int | None) -> None:
             "grpc": service.address,
             "unix": service.unix_address,
             "http": service.http_address,
+            "metrics": service.metrics_address,
             "pid": os.getpid(),
         }
     )

@@ -234,6 +234,8 @@ class Instance(Document):
     unix: Address | None = None
     #: Plain HTTP, for a frontend.
     http: Address | None = None
+    #: Where it tells its metrics.
+    metrics: Address | None = None
     #: It takes many calls in one stream (skysail.v1.Hop) from callers that it trusts.
     packed: bool = False
     #: Equal for processes that see the same files (see `machine.identity`).
@@ -252,6 +254,8 @@ class Replica(Document):
     #: Of the artefact that it has loaded; a replica of other bytes is not used.
     digest: Digest
     address: Address
+    #: Where it tells its metrics.
+    metrics: Address | None = None
     machine: Annotated[str, text(128)] = ""
     pid: int = 0
 

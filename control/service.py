@@ -39,6 +39,7 @@ from skysail.control.store import Store
 from skysail.native import _core as core
 from skysail.native.grpc_handlers import GrpcHandlers
 from skysail.proto import admin_pb2, admin_pb2_grpc, inference_pb2, inference_pb2_grpc
+from skysail.telemetry.metrics_server import MetricsServer
 
 __all__ = ["Plane", "Service"]
 
@@ -82,6 +83,9 @@ class Service(ABC):
         self.unix_address: str | None = None
         #: The address of plain HTTP, for a role that has it.
         self.http_address: str | None = None
+        #: Where GET /metrics is answered; known once started.
+        self.metrics_address = ""
+        self._metrics = MetricsServer(self.measurements)
         self._packed = False
         self._own_store = EtcdStore(store) if isinstance(store, str) else None
         self._store: Store = self._own_store or store  # type: ignore[assignment]
@@ -168,6 +172,7 @@ class Service(ABC):
         self._listen()
         self._loops.start()
         self._server.start()
+        self.metrics_address = await self._metrics.start(self.options.metrics)
         await self.open_edges()
         self._failure = asyncio.get_running_loop().create_future()
         self._spawn(self._mirror.run())
@@ -199,6 +204,7 @@ class Service(ABC):
         # Nothing is configured any more: the data plane lets go of its peers, whose own drain waits for that.
         self._plane.publish(Snapshot(revision=self._mirror.applied_revision))
         self._loops.stop()
+        await self._metrics.stop()
         if self._own_store is not None:
             await self._own_store.close()
 
@@ -231,6 +237,22 @@ class Service(ABC):
             uptime_s=time.monotonic() - self._started,
             stats_json=json.dumps(stats),
         )
+
+    def measurements(self) -> dict[str, Any]:
+        """The same counters as `telemetry.families` names them. On any thread."""
+        stages = self._plane.stages.items()
+        stats: dict[str, Any] = {role: stage.stats(distributions=True) for role, stage in stages}
+        hops = {role: stats.pop(role) for role, stage in stages if isinstance(stage, core.Remote)}
+        return stats | {
+            "hops": hops,
+            "server": self._server.stats(),
+            "build": {self.role: {__version__: 1}},
+            "configuration": {
+                "applied_revision": self._mirror.applied_revision,
+                "store_connected": self._mirror.connected,
+                "rejected": len(self._mirror.rejected),
+            },
+        }
 
     def _listen(self) -> None:
         edge = self.role in ("frontend", "fused")
@@ -265,6 +287,7 @@ class Service(ABC):
                 address=addresses.advertised(self.address, self.options.advertise),
                 unix=self.unix_address,
                 http=self.http_address and addresses.advertised(self.http_address, self.options.advertise),
+                metrics=addresses.advertised(self.metrics_address, self.options.advertise),
                 packed=self._packed,
                 machine=self._machine,
                 pid=os.getpid(),

@@ -112,10 +112,23 @@ class Rest:
 
     async def _infer(self, request: Request) -> Response:
         name, version = _names(request)
+        try:
+            message = await self._message(request, name, version)
+        except SkysailError as error:
+            self._caller.unreadable(error.kind)
+            raise
+        except HTTPException as error:
+            self._caller.unreadable(
+                Kind.RESOURCE_EXHAUSTED if error.status_code == 413 else Kind.INVALID_ARGUMENT
+            )
+            raise
+        return Response(encode_response(await self._call(request, message)), media_type="application/json")
+
+    async def _message(self, request: Request, name: str, version: str) -> bytes:
+        """The request as the data plane takes it."""
         if "inference-header-content-length" in request.headers:
             raise HTTPException(415, "binary tensors are not taken over HTTP: send JSON, or call over gRPC")
-        message = decode_request(await self._body(request), name=name, version=version)
-        return Response(encode_response(await self._call(request, message)), media_type="application/json")
+        return decode_request(await self._body(request), name=name, version=version)
 
     async def _body(self, request: Request) -> bytes:
         parts, size = [], 0

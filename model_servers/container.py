@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -31,6 +32,8 @@ from skysail.model_servers.runner import ModelRunner
 from skysail.native import _core as core
 from skysail.native.grpc_handlers import GrpcHandlers
 from skysail.proto import admin_pb2, admin_pb2_grpc, inference_pb2_grpc
+from skysail.telemetry.families import replica_label
+from skysail.telemetry.metrics_server import MetricsServer
 
 __all__ = ["Container", "ContainerOptions"]
 
@@ -46,6 +49,7 @@ class ContainerOptions:
         replica_id: unlike that of any other replica of this version, past ones included.
         path: the artefact, for messages.
         listen: `host:port` or `unix:/path`.
+        metrics: `host:port` for GET /metrics.
         etcd: the store's endpoints; empty to serve without one.
         poll_us: how long the event loop looks for more to do before it sleeps, in microseconds.
         max_pending: calls that may wait for the model. Batchers keep two; more serve callers without a
@@ -60,6 +64,7 @@ class ContainerOptions:
     path: Path
     loader: str
     listen: str = "127.0.0.1:0"
+    metrics: str = "127.0.0.1:0"
     etcd: str = ""
     poll_us: int = POLL_US
     max_pending: int = 256
@@ -86,6 +91,9 @@ class Container:
         self._server = core.Server(self._loops, drain_timeout_s=options.drain_timeout_s)
         self._runner = ModelRunner(self._service, model, path=options.path)
         self._health = health.HealthServicer()
+        self._metrics = MetricsServer(self.measurements)
+        #: Where GET /metrics is answered; known once started.
+        self.metrics_address = ""
         self._edges = AsyncExitStack()
 
     @property
@@ -114,6 +122,7 @@ class Container:
         inner = listen.startswith("unix:") or addresses.is_loopback(listen)
         with addresses.private_files():
             self._address = self._server.listen(listen, inner=inner)
+        self.metrics_address = await self._metrics.start(self._options.metrics)
         self._loops.start()
         self._runner.start()
         self._server.start()
@@ -130,6 +139,7 @@ class Container:
         self._service.close()
         await asyncio.to_thread(self._runner.join, 5.0)
         self._loops.stop()
+        await self._metrics.stop()
 
     async def _register(self, etcd: str) -> None:
         options = self._options
@@ -146,12 +156,23 @@ class Container:
                 address=self._address
                 if self._address.startswith("unix:")
                 else addresses.advertised(self._address, None),
+                metrics=addresses.advertised(self.metrics_address, None),
                 machine=machine.identity(),
                 pid=os.getpid(),
             )
         )
         task = asyncio.create_task(registration.run())
         self._edges.push_async_callback(_cancelled, task)
+
+    def measurements(self) -> dict[str, Any]:
+        """The counters as `telemetry.families` names them. On any thread."""
+        options = self._options
+        own = {replica_label(options.replica_id): self._service.stats(distributions=True)}
+        return {
+            "model_server": {options.model: {options.version: own}},
+            "server": self._server.stats(),
+            "build": {"model-server": {__version__: 1}},
+        }
 
     def _report(self) -> admin_pb2.GetStatsResponse:
         stats = {"model_server": self._service.stats(), "server": self._server.stats()}

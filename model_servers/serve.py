@@ -38,6 +38,7 @@ def serve_model(
     replica_id: str = "",
     poll_us: int = POLL_US,
     digest: str = "",
+    metrics: str = "127.0.0.1:0",
 ) -> None:
     """Loads, warms up and serves a model until SIGTERM or SIGINT.
 
@@ -57,12 +58,13 @@ def serve_model(
         model=name or source.path.stem,
         version=version,
         digest=digest or digest_of(files),
-        replica_id=replica_id or f"{os.getpid()}-{secrets.token_hex(4)}",
+        replica_id=replica_id or f"own-{os.getpid()}-{secrets.token_hex(4)}",
         path=source.path,
         loader=loader_of(source),
         listen=listen,
         etcd=etcd,
         poll_us=poll_us,
+        metrics=metrics,
     )
     takes, gives = (
         ", ".join(map(format_tensor, specs)) for specs in (model.signature.inputs, model.signature.outputs)

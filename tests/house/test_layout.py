@@ -13,7 +13,17 @@ import pytest
 
 import skysail
 
-FOLDERS = {"batcher", "cli", "client", "control", "frontend", "model_servers", "native", "selector"}
+FOLDERS = {
+    "batcher",
+    "cli",
+    "client",
+    "control",
+    "frontend",
+    "model_servers",
+    "native",
+    "selector",
+    "telemetry",
+}
 
 
 def tracked(root: Path) -> list[Path]:

@@ -1,0 +1,130 @@
+"""What a running path tells of calls that were made through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import grpc
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from skysail import __version__
+from skysail.batcher import BatcherService
+from skysail.control import changes
+from skysail.control.memory_store import MemoryStore
+from skysail.control.options import ServiceOptions
+from skysail.control.service import Service
+from skysail.frontend import FrontendService
+from skysail.proto import inference_pb2_grpc as pb_grpc
+from skysail.selector import SelectorService
+from tests.frontend.test_mesh import EDGE, Path, asking, doubling
+from tests.plugins.oip_server import Doubler
+
+REQUESTS = "skysail_frontend_requests_total"
+
+
+async def scrape(service: Service) -> dict[str, dict[tuple[str, ...], float]]:
+    """Every sample by its name and its labels' values, in order of the labels' names."""
+    host, _, port = service.metrics_address.rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+    async with asyncio.timeout(10):
+        head, _, text = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert b" 200 OK" in head
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            labels = tuple(value for _, value in sorted(sample.labels.items()))
+            found.setdefault(sample.name, {})[labels] = sample.value
+    return found
+
+
+@pytest.fixture
+async def mesh(doubler: Doubler) -> AsyncIterator[tuple[Path, SelectorService, BatcherService]]:
+    store = MemoryStore()
+    await changes.deploy(store, doubling(doubler.address))
+    async with AsyncExitStack() as stack:
+        batcher = await stack.enter_async_context(BatcherService(store, ServiceOptions(drain_timeout_s=2)))
+        selector = await stack.enter_async_context(SelectorService(store, ServiceOptions(drain_timeout_s=2)))
+        frontend = await stack.enter_async_context(FrontendService(store, EDGE))
+        channel = await stack.enter_async_context(grpc.aio.insecure_channel(frontend.address))
+        path = Path(frontend, pb_grpc.GRPCInferenceServiceStub(channel))
+        await path.until_it_answers(asking(0, 0))
+        yield path, selector, batcher
+
+
+async def test_d18_rest_and_grpc_count_in_the_same_series(
+    mesh: tuple[Path, SelectorService, BatcherService],
+) -> None:
+    """D18: a call counts alike over either protocol, and so does one that is refused or cannot be read."""
+    path, _, _ = mesh
+    before = (await scrape(path.frontend))[REQUESTS]
+    body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [5, 6]}]}
+    wrong = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 3], "data": [5, 6, 7]}]}
+
+    async def over_grpc(name: str, *numbers: float) -> None:
+        request = asking(*numbers, name=name)
+        request.inputs[0].shape[:] = [1, len(numbers)]
+        await path.infer(request)
+
+    await over_grpc("double", 1, 2)
+    assert (await path.http("POST", "/v2/models/double/infer", body))[0] == 200
+    for name, numbers in (("double", (1.0, 2.0, 3.0)), ("nobody", (1.0, 2.0))):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await over_grpc(name, *numbers)
+    assert (await path.http("POST", "/v2/models/double/infer", wrong))[0] == 400
+    assert (await path.http("POST", "/v2/models/nobody/infer", body))[0] == 404
+    broken = asking(1, 2)
+    broken.raw_input_contents.append(b"one too many")
+    with pytest.raises(grpc.aio.AioRpcError):
+        await path.infer(broken)
+    assert (await path.http("POST", "/v2/models/double/infer", b"{"))[0] == 400
+
+    after = (await scrape(path.frontend))[REQUESTS]
+    grown = {labels: value - before.get(labels, 0) for labels, value in after.items()}
+    assert {labels: value for labels, value in grown.items() if value} == {
+        ("double", "ok"): 2,
+        ("double", "invalid_argument"): 2,
+        ("(none)", "not_found"): 2,
+        ("(none)", "invalid_argument"): 2,
+    }
+
+
+async def test_each_service_tells_its_part_of_a_call(
+    mesh: tuple[Path, SelectorService, BatcherService],
+) -> None:
+    path, selector, batcher = mesh
+    for _ in range(3):
+        await path.infer(asking(7, 7))
+    at_frontend, at_selector, at_batcher = [await scrape(one) for one in (path.frontend, selector, batcher)]
+    ok = at_frontend[REQUESTS][("double", "ok")]
+    assert at_frontend["skysail_frontend_request_duration_seconds_count"][("double",)] >= ok
+    assert at_frontend["skysail_frontend_in_flight"] == {("double",): 0}
+    assert at_frontend["skysail_hop_calls_total"][("selectors",)] >= ok
+    assert at_selector["skysail_selector_chosen_total"][("double", "double", "1")] >= ok
+    assert at_batcher["skysail_batcher_requests_total"][("ok", "double", "1")] == ok
+    version = ("double", "1")
+    batches = at_batcher["skysail_batcher_batch_rows_count"][version]
+    assert batches >= 1
+    assert at_batcher["skysail_batcher_batch_duration_seconds_count"][("double", "0", "1")] == batches
+    assert at_batcher["skysail_batcher_fill_duration_seconds_count"][version] == batches
+    assert at_batcher["skysail_batcher_queue_duration_seconds_count"][version] == batches
+    for service, told in ((path.frontend, at_frontend), (selector, at_selector), (batcher, at_batcher)):
+        assert told["skysail_applied_revision"][()] == service.snapshot.revision
+        assert told["skysail_build_info"] == {(__version__, service.role): 1}
+        assert told["skysail_server_connections_total"][()] >= 1
+        assert told["process_cpu_seconds_total"][()] > 0
+
+
+async def test_an_instance_says_where_its_metrics_are(
+    mesh: tuple[Path, SelectorService, BatcherService],
+) -> None:
+    path, selector, batcher = mesh
+    async with asyncio.timeout(10):
+        while len(path.frontend.snapshot.instances) < 3:
+            await asyncio.sleep(0.02)
+    announced = {one.role: one.metrics for one in path.frontend.snapshot.instances.values()}
+    assert announced == {one.role: one.metrics_address for one in (path.frontend, selector, batcher)}
