@@ -126,9 +126,33 @@ TEST(OwnRule, AModelThatTurnsTwiceSlowerIsInTimeAgainWithin50BatchesAndBackAtSpe
     const auto good = [&own](TimeNs from, TimeNs to) {
       return static_cast<double>(own.Good(from, to)) * 1e9 / static_cast<double>(to - from);
     };
-      EXPECT_GE(good(nth(kSlow, 50), kFast - kObjective), 0.9 * slow.rate);
+    EXPECT_GE(good(nth(kSlow, 50), kFast - kObjective), 0.9 * slow.rate);
     EXPECT_GE(good(nth(kFast, 200), kEnd - kSecond), 0.97 * 0.9 * best.rate);
   }
+}
+
+// Nobody else is there to be waited for: the call takes what the model and the ways take.
+TEST(OwnRule, ALoneCallerIsNeverHeld) {
+  for (const Curve& curve : {Linear(150, 5), Linear(4000, 100), Linear(0, 200)}) {
+    Model lone;
+    lone.curve = curve;
+    lone.callers = 1;
+    const Seen own = Own(lone, kSecond);
+    Random random(1);
+    ASSERT_GT(own.Answered(), 100);
+    EXPECT_LE(own.MedianLatency(), curve(1, 0, random) + 100 * kMicrosecond);
+  }
+}
+
+TEST(OwnRule, TwoModelsOnOneCoreGetHalfOfItEach) {
+  Model model;
+  model.curve = Linear(2000, 100);
+  model.objective = kObjective;
+  model.callers = 16;
+  const auto seen = replay::Run({model, model}, OwnRule(TermsOf(kObjective)), 10 * kSecond, 1);
+  const auto first = static_cast<double>(seen[0].Good()), second = static_cast<double>(seen[1].Good());
+  EXPECT_NEAR(first / (first + second), 0.5, 0.05);
+  EXPECT_GE(seen[0].InTime(), 0.99);
 }
 
 }  // namespace
