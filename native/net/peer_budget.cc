@@ -28,6 +28,7 @@ Offence PeerBudget::OnRareFrame(const FrameHead& frame, TimeNs now) {
     }
     case NGHTTP2_HEADERS:
     case NGHTTP2_PUSH_PROMISE:
+      ++begun_;
       block_bytes_ = block_frames_ = 0;
       return OnHeaderBlock(frame);
     case NGHTTP2_CONTINUATION:
@@ -40,7 +41,7 @@ Offence PeerBudget::OnRareFrame(const FrameHead& frame, TimeNs now) {
     case NGHTTP2_SETTINGS:
       return SpendControl(&settings_, sent_, now, Offence::kSettingsFlood);
     case NGHTTP2_WINDOW_UPDATE:
-      return SpendControl(&window_updates_, sent_ * kWindowUpdatesPerFrame, now,
+      return SpendControl(&window_updates_, (sent_ + begun_) * kWindowUpdatesPerFrame, now,
                           Offence::kWindowUpdateFlood);
     default:
       return SpendControl(&useless_, sent_, now, Offence::kUselessFrameFlood);

@@ -3,7 +3,8 @@
 //
 // Two things are legal in any number: calls that are answered, and what these need. So every answered call
 // pays for one that is broken off, and every frame that we send for a call pays for the control frames that
-// it may bring about; the rest is paid for by time. A frame of a call costs a few instructions here.
+// it may bring about; the rest is paid for by time. A call that begins pays for updates of its window as well:
+// clients open it before there is an answer, and thousands may begin at once. A frame of a call costs a few instructions here.
 #ifndef SKYSAIL_NET_PEER_BUDGET_H_
 #define SKYSAIL_NET_PEER_BUDGET_H_
 
@@ -30,6 +31,7 @@ class PeerBudget {
   Offence OnFrame(const FrameHead& frame, TimeNs now) {
     if (frame.type == NGHTTP2_DATA && frame.length > kMostPadding) return Offence::kNone;
     if (frame.type == NGHTTP2_HEADERS && (frame.flags & NGHTTP2_FLAG_END_HEADERS) != 0) {
+      ++begun_;
       return Offence::kNone;
     }
     return OnRareFrame(frame, now);
@@ -47,7 +49,8 @@ class PeerBudget {
  private:
   // Padding is at most 255 bytes and its length: a larger DATA frame holds something.
   static constexpr uint32_t kMostPadding = 256;
-  // A peer may give back credit for each frame in several pieces, for the stream and the connection.
+  // A peer may give credit for each frame, and for each call, in several pieces, for the stream and the
+  // connection.
   static constexpr uint64_t kWindowUpdatesPerFrame = 10;
 
   struct Kind {
@@ -66,6 +69,7 @@ class PeerBudget {
   const size_t most_header_bytes_;
 
   uint64_t answered_ = 0;
+  uint64_t begun_ = 0;  // header blocks
   uint64_t sent_ = 0;
   Kind resets_, pings_, settings_, window_updates_, useless_;
   size_t block_bytes_ = 0;  // of the header block that has begun, as sent

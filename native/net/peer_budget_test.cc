@@ -110,6 +110,16 @@ TEST(PeerBudgetTest, WhatOurAnswersCallForIsFree) {
   }
 }
 
+TEST(PeerBudgetTest, CallsThatBeginMayOpenTheirWindows) {
+  PeerBudget budget(Tight());
+  for (int i = 0; i < 1000; ++i) {
+    budget.OnFrame({50, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS}, kSecond);
+    for (int j = 0; j < 2; ++j) {
+      ASSERT_EQ(budget.OnFrame({4, NGHTTP2_WINDOW_UPDATE, 0}, kSecond), Offence::kNone);
+    }
+  }
+}
+
 TEST(PeerBudgetTest, HeaderBlockIsBoundedInBytesAndInPieces) {
   PeerBudget budget(Tight());  // metadata of 16 KiB: a block of 64 KiB at most, in 4 + 8 pieces
   const FrameHead begin{16384, NGHTTP2_HEADERS, 0}, more{16384, NGHTTP2_CONTINUATION, 0};
