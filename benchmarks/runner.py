@@ -83,7 +83,8 @@ def evaluate(row: Row, experiment: Experiment, rounds: Rounds) -> Result:
     subject = _best(row.subject, row.metric, rounds)
     baseline = _best(row.baseline, base_metric, rounds) if row.baseline else [row.limit or 1.0] * count
     aa = None
-    if experiment.control is not None:
+    # A fixed limit is compared with nothing that could differ from itself.
+    if experiment.control is not None and row.baseline:
         first = [s.metrics[base_metric] for s in rounds.samples[experiment.control]]
         second = [s.metrics[base_metric] for s in rounds.again]
         aa = stats.estimate(stats.ratios(first, second))

@@ -108,6 +108,17 @@ def test_absolute_limits_need_no_control() -> None:
     assert result.verdict is Verdict.MET
 
 
+def test_a_limit_beside_a_row_with_a_control_needs_nothing_of_it() -> None:
+    late = Row(id="late", subject=("new",), metric="p99_us", limit=5000, goal=Goal(factor=1, at_most=True))
+    arms = {
+        "new": lambda: Sample(metrics={"rate": 30.0, "p99_us": 1000.0}),
+        "base": lambda: Sample(metrics={"rate": 10.0}),
+    }
+    _, (rate, result) = runner.run(experiment(RATE, late), arms, pairs=3, most_pairs=3)
+    assert (rate.verdict, result.verdict) == (Verdict.MET, Verdict.MET)
+    assert result.ratio.median == 0.2
+
+
 def test_rows_are_selected_by_whole_words_of_their_ids() -> None:
     ids = {row.id for chosen in select(EXPERIMENTS, ["mesh.64", "net"]) for row in chosen.rows}
     assert ids == {"mesh.64.rate", "mesh.64.rest", "net.rate", "net.cpu", "net.grpcio"}
