@@ -1,25 +1,22 @@
 // HTTP/2 conformance cases as data: the state of stream 1, the bytes that a peer sends in it, and
-// how that must end. docs/protocol.md says where an ending is not the RFC's first choice.
+// how that must end; and the test that runs one. docs/protocol.md says where an ending is not the
+// RFC's first choice.
 #ifndef SKYSAIL_NET_H2_CASE_TEST_SUPPORT_H_
 #define SKYSAIL_NET_H2_CASE_TEST_SUPPORT_H_
 
 #include <gtest/gtest.h>
 #include <nghttp2/nghttp2.h>
 
-#include <initializer_list>
+#include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
+#include "net/h2_frames_test_support.h"
 #include "net/raw_peer_test_support.h"
 
 namespace skysail::net {
-
-inline constexpr uint8_t kEndHeaders = NGHTTP2_FLAG_END_HEADERS;
-inline constexpr uint8_t kEndStream = NGHTTP2_FLAG_END_STREAM;
-inline constexpr uint8_t kPadded = NGHTTP2_FLAG_PADDED;
 
 // Of stream 1, as our endpoint sees it.
 enum class State {
@@ -66,80 +63,109 @@ inline std::string CaseName(const ::testing::TestParamInfo<H2Case>& info) {
   return info.param.name;
 }
 
-using Fields = std::vector<std::pair<std::string, std::string>>;
+// How one frame ends on each stream that it could name: on stream 0; on streams 1 and 2 while nobody
+// used them; on stream 1 in each further state, where our endpoint has that state.
+struct FrameInStates {
+  const char* frame;
+  std::string (*bytes)(int32_t stream);
+  End zero, idle, even, open;
+  std::optional<End> half_closed;
+  End closed, reset_by_peer, reset_by_us;
+};
 
-inline std::string U32(uint32_t value) {
-  std::string bytes;
-  for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<char>(value >> shift));
-  return bytes;
-}
-inline std::string Data(int32_t stream, std::string_view body, uint8_t flags = 0) {
-  return Frame(NGHTTP2_DATA, flags, stream, body);
-}
-inline std::string HeadersFrame(int32_t stream, const Fields& fields, uint8_t flags = 0) {
-  return Frame(NGHTTP2_HEADERS, static_cast<uint8_t>(kEndHeaders | flags), stream, Headers(fields));
-}
-inline std::string Priority(int32_t stream, int32_t depends_on = 0) {
-  return Frame(NGHTTP2_PRIORITY, 0, stream, U32(static_cast<uint32_t>(depends_on)) + '\x10');
-}
-inline std::string RstStream(int32_t stream, uint32_t code = NGHTTP2_CANCEL) {
-  return Frame(NGHTTP2_RST_STREAM, 0, stream, U32(code));
-}
-inline std::string Settings(std::initializer_list<std::pair<uint16_t, uint32_t>> entries,
-                            int32_t stream = 0) {
-  std::string payload;
-  for (const auto& [id, value] : entries) {
-    payload.push_back(static_cast<char>(id >> 8));
-    payload.push_back(static_cast<char>(id));
-    payload += U32(value);
+template <typename Rows>
+std::vector<H2Case> CasesOf(const Rows& rows) {
+  std::vector<H2Case> cases;
+  for (const FrameInStates& row : rows) {
+    const auto add = [&](const char* where, State state, int32_t stream, const End& end) {
+      cases.push_back({std::string(row.frame) + where, "5.1", state, row.bytes(stream), end});
+    };
+    add("OnTheConnection", State::kIdle, 0, row.zero);
+    add("OnAnIdleStream", State::kIdle, 1, row.idle);
+    add("OnAStreamOfTheServers", State::kIdle, 2, row.even);
+    add("OnAnOpenStream", State::kOpen, 1, row.open);
+    if (row.half_closed) add("OnAHalfClosedStream", State::kHalfClosed, 1, *row.half_closed);
+    add("OnAClosedStream", State::kClosed, 1, row.closed);
+    add("OnAStreamItReset", State::kResetByPeer, 1, row.reset_by_peer);
+    add("OnAStreamWeReset", State::kResetByUs, 1, row.reset_by_us);
   }
-  return Frame(NGHTTP2_SETTINGS, 0, stream, payload);
+  return cases;
 }
-inline std::string SettingsAck() { return Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, ""); }
-inline std::string PushPromise(int32_t stream, int32_t promised, const Fields& fields) {
-  return Frame(NGHTTP2_PUSH_PROMISE, kEndHeaders, stream,
-               U32(static_cast<uint32_t>(promised)) + Headers(fields));
-}
-inline std::string Ping(int32_t stream = 0, uint8_t flags = 0, std::string_view body = "12345678") {
-  return Frame(NGHTTP2_PING, flags, stream, body);
-}
-inline std::string GoawayFrame(int32_t last, uint32_t code = 0, int32_t stream = 0) {
-  return Frame(NGHTTP2_GOAWAY, 0, stream, U32(static_cast<uint32_t>(last)) + U32(code));
-}
-inline std::string WindowUpdate(int32_t stream, uint32_t increment) {
-  return Frame(NGHTTP2_WINDOW_UPDATE, 0, stream, U32(increment));
-}
-inline std::string Continuation(int32_t stream, std::string_view block,
-                                uint8_t flags = kEndHeaders) {
-  return Frame(NGHTTP2_CONTINUATION, flags, stream, block);
-}
-inline constexpr uint8_t kUnknownType = 0x4f;
 
-inline const std::string kMessage("\0\0\0\0\2hi", 7);
-inline Fields Request(std::string_view path = "/t.T/Echo") {
-  return CallHeaders(std::string(path));
-}
-inline Fields With(Fields fields, Fields more) {
-  fields.insert(fields.end(), more.begin(), more.end());
-  return fields;
-}
-inline Fields Without(Fields fields, std::string_view name) {
-  Fields kept;
-  for (auto& field : fields) {
-    if (field.first != name) kept.push_back(std::move(field));
+// Runs cases against our endpoint of one role.
+class H2CaseTest : public ::testing::TestWithParam<H2Case> {
+ protected:
+  void Run(const H2Case& c) {
+    Enter(c.state);
+    if (HasFatalFailure()) return;
+    peer_->Send(c.bytes);
+    switch (c.end.kind) {
+      case End::Kind::kGoaway: {
+        const RawPeer::Received frame = peer_->NextOf(NGHTTP2_GOAWAY);
+        ASSERT_EQ(frame.type, NGHTTP2_GOAWAY);
+        EXPECT_EQ(frame.payload.substr(4, 4), U32(c.end.code));
+        [[fallthrough]];
+      }
+      case End::Kind::kClose:
+      case End::Kind::kLeave:
+        EXPECT_TRUE(peer_->WaitForEnd());
+        peer_.reset();
+        break;
+      case End::Kind::kReset: {
+        const RawPeer::Received frame = NextOutcome();
+        ASSERT_EQ(frame.type, NGHTTP2_RST_STREAM);
+        EXPECT_EQ(frame.stream, c.end.stream);
+        EXPECT_EQ(frame.payload, U32(c.end.code));
+        ExpectFailed();
+        break;
+      }
+      case End::Kind::kIgnored:
+        ExpectSilence();
+        if (!HasFatalFailure()) ExpectGoesOn(c.state);
+        break;
+      case End::Kind::kAnswered:
+        ExpectAnswered();
+        break;
+      case End::Kind::kGone:
+        ExpectSilence();
+        ExpectFailed();
+        break;
+    }
+    if (!HasFatalFailure()) ExpectNextServed(c);
   }
-  return kept;
-}
-inline Fields Changed(Fields fields, std::string_view name, std::string_view value) {
-  for (auto& field : fields) {
-    if (field.first == name) field.second = value;
+
+  // Makes peer_, and brings stream 1 into `state`.
+  virtual void Enter(State state) = 0;
+  // Of the call on stream 1: it has failed; it is answered; it goes on, if it is still open, and is answered.
+  virtual void ExpectFailed() = 0;
+  virtual void ExpectAnswered() = 0;
+  virtual void ExpectGoesOn(State state) = 0;
+  // Whatever the case did, the next call is served: on peer_ while that is there.
+  virtual void ExpectNextServed(const H2Case& c) = 0;
+
+  std::unique_ptr<RawPeer> peer_;
+
+ private:
+  // The next frame that ends a stream or the connection.
+  RawPeer::Received NextOutcome() {
+    RawPeer::Received frame;
+    do {
+      frame = peer_->Next();
+    } while (frame.type != NGHTTP2_RST_STREAM && frame.type != NGHTTP2_GOAWAY && frame.type != -1);
+    return frame;
   }
-  return fields;
-}
-// A whole call of Echo on `stream`.
-inline std::string Call(int32_t stream, const Fields& fields = Request()) {
-  return HeadersFrame(stream, fields) + Data(stream, kMessage, kEndStream);
-}
+  // Everything sent so far was read, and no stream nor the connection was ended for it.
+  void ExpectSilence() {
+    peer_->Send(Ping(0, 0, "all read"));
+    RawPeer::Received frame;
+    do {
+      frame = peer_->Next();
+      ASSERT_NE(frame.type, -1) << "the connection ended";
+      ASSERT_NE(frame.type, NGHTTP2_GOAWAY) << "code " << frame.payload.back();
+      ASSERT_NE(frame.type, NGHTTP2_RST_STREAM) << "code " << frame.payload.back();
+    } while (frame.type != NGHTTP2_PING || frame.payload != "all read");
+  }
+};
 
 }  // namespace skysail::net
 

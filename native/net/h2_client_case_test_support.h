@@ -19,64 +19,55 @@ inline std::string Answer(int32_t stream) {
          HeadersFrame(stream, OkTrailers(), kEndStream);
 }
 
-class ClientCase : public ::testing::TestWithParam<H2Case> {
+class ClientCase : public H2CaseTest {
  protected:
   ClientCase()
       : listening_(std::move(*ListenOn(*Address::Parse("127.0.0.1:0")))),
         client_(*BoundAddress(listening_, *Address::Parse("127.0.0.1:0")), Options()) {}
 
-  void Run(const H2Case& c) {
-    Enter(c.state);
-    if (HasFatalFailure()) return;
-    peer_->Send(c.bytes);
-    switch (c.end.kind) {
-      case End::Kind::kGoaway: {
-        const RawPeer::Received frame = peer_->NextOf(NGHTTP2_GOAWAY);
-        ASSERT_EQ(frame.type, NGHTTP2_GOAWAY);
-        EXPECT_EQ(frame.payload.substr(4, 4), U32(c.end.code));
-        [[fallthrough]];
-      }
-      case End::Kind::kClose:
-      case End::Kind::kLeave:
-        EXPECT_TRUE(peer_->WaitForEnd());
-        peer_.reset();
-        if (call_) {
-          ASSERT_TRUE(client_.Finish(*call_));
-          EXPECT_FALSE(c.state == State::kOpen && call_->status().ok());
-        }
-        Accept();
-        break;
-      case End::Kind::kReset: {
-        const RawPeer::Received frame = NextOutcome();
-        ASSERT_EQ(frame.type, NGHTTP2_RST_STREAM);
-        EXPECT_EQ(frame.stream, c.end.stream);
-        EXPECT_EQ(frame.payload, U32(c.end.code));
-        ASSERT_TRUE(client_.Finish(*call_));
-        EXPECT_FALSE(call_->status().ok());
-        break;
-      }
-      case End::Kind::kIgnored:
-        ExpectSilence();
-        if (c.state != State::kOpen) break;
-        peer_->Send(Answer(1));
-        [[fallthrough]];
-      case End::Kind::kAnswered:
-        ASSERT_TRUE(client_.Finish(*call_));
-        EXPECT_TRUE(call_->status().ok()) << call_->status().ToString();
-        EXPECT_EQ(call_->messages, std::vector<std::string>{"hi"});
-        break;
-      case End::Kind::kGone:
-        ASSERT_TRUE(client_.Finish(*call_));
-        EXPECT_FALSE(call_->status().ok());
-        break;
-    }
-    if (HasFatalFailure()) return;
+  void Enter(State state) override {
+    Accept();
+    if (HasFatalFailure() || state == State::kNoPreface) return;
+    Settle();
+    if (HasFatalFailure() || state == State::kIdle) return;
     StartCall();
-    peer_->Send(Answer(asked_));
+    if (HasFatalFailure()) return;
+    if (state == State::kClosed || state == State::kHalfClosed) peer_->Send(Answer(1));
+    if (state == State::kResetByPeer) peer_->Send(RstStream(1));
+    if (state == State::kResetByUs) {
+      stream_->Cancel();
+      ASSERT_EQ(peer_->NextOf(NGHTTP2_RST_STREAM).payload, U32(NGHTTP2_CANCEL));
+    }
+    if (state != State::kOpen) {
+      ASSERT_TRUE(client_.Finish(*call_));
+    }
+  }
+  void ExpectFailed() override {
+    ASSERT_TRUE(client_.Finish(*call_));
+    EXPECT_FALSE(call_->status().ok());
+  }
+  void ExpectAnswered() override {
     ASSERT_TRUE(client_.Finish(*call_));
     EXPECT_TRUE(call_->status().ok()) << call_->status().ToString();
+    EXPECT_EQ(call_->messages, std::vector<std::string>{"hi"});
+  }
+  void ExpectGoesOn(State state) override {
+    if (state != State::kOpen) return;
+    peer_->Send(Answer(1));
+    ExpectAnswered();
+  }
+  void ExpectNextServed(const H2Case& c) override {
+    if (peer_ == nullptr) {
+      if (c.state == State::kOpen) ExpectFailed();
+      Accept();
+      if (HasFatalFailure()) return;
+    }
+    StartCall();
+    peer_->Send(Answer(asked_));
+    ExpectAnswered();
   }
 
+ private:
   // Takes the channel's connection, a new one if need be, and exchanges SETTINGS.
   void Accept() {
     int fd = -1;
@@ -106,41 +97,6 @@ class ClientCase : public ::testing::TestWithParam<H2Case> {
     if (!settled_) peer_->Send(Settings({}) + SettingsAck());
     settled_ = true;
   }
-  void Enter(State state) {
-    Accept();
-    if (HasFatalFailure() || state == State::kNoPreface) return;
-    Settle();
-    if (HasFatalFailure() || state == State::kIdle) return;
-    StartCall();
-    if (HasFatalFailure()) return;
-    if (state == State::kClosed || state == State::kHalfClosed) peer_->Send(Answer(1));
-    if (state == State::kResetByPeer) peer_->Send(RstStream(1));
-    if (state == State::kResetByUs) {
-      stream_->Cancel();
-      ASSERT_EQ(peer_->NextOf(NGHTTP2_RST_STREAM).payload, U32(NGHTTP2_CANCEL));
-    }
-    if (state != State::kOpen) {
-      ASSERT_TRUE(client_.Finish(*call_));
-    }
-  }
-  RawPeer::Received NextOutcome() {
-    RawPeer::Received frame;
-    do {
-      frame = peer_->Next();
-    } while (frame.type != NGHTTP2_RST_STREAM && frame.type != NGHTTP2_GOAWAY && frame.type != -1);
-    return frame;
-  }
-  void ExpectSilence() {
-    peer_->Send(Ping(0, 0, "all read"));
-    RawPeer::Received frame;
-    do {
-      frame = peer_->Next();
-      ASSERT_NE(frame.type, -1) << "the connection ended";
-      ASSERT_NE(frame.type, NGHTTP2_GOAWAY) << "code " << frame.payload.back();
-      ASSERT_NE(frame.type, NGHTTP2_RST_STREAM) << "code " << frame.payload.back();
-    } while (frame.type != NGHTTP2_PING || frame.payload != "all read");
-  }
-
   static ChannelOptions Options() {
     ChannelOptions options;
     options.backoff_initial = options.backoff_max = kMillisecond;
@@ -150,7 +106,6 @@ class ClientCase : public ::testing::TestWithParam<H2Case> {
   Socket listening_;
   std::unique_ptr<Recorder> call_;  // outlives the channel
   TestClient client_;
-  std::unique_ptr<RawPeer> peer_;
   ClientStream* stream_ = nullptr;
   int32_t asked_ = 0;
   bool settled_ = false;

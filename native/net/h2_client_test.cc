@@ -9,56 +9,39 @@ constexpr uint32_t kProtocol = NGHTTP2_PROTOCOL_ERROR;
 constexpr uint32_t kFrameSize = NGHTTP2_FRAME_SIZE_ERROR;
 constexpr uint32_t kFlowControl = NGHTTP2_FLOW_CONTROL_ERROR;
 
-struct Row {
-  const char* frame;
-  std::string (*bytes)(int32_t stream);
-  // On stream 0; on streams 1 and 2 before any call; on stream 1 in each further state.
-  End zero, idle, even, open, closed, reset_by_peer, reset_by_us;
-};
-
-const Row kRows[] = {
-    // In the open state the server has sent no headers yet.
-    {"Data", [](int32_t stream) { return Data(stream, ""); }, Goaway(kProtocol), Goaway(kProtocol),
-     Goaway(kProtocol), Goaway(kProtocol), kIgnored, kIgnored, kIgnored},
+const FrameInStates kRows[] = {
+    // In the open state the server has sent no headers yet; a channel half-closes as it asks.
+    {"Data", [](int32_t stream) { return Data(stream, ""); },
+     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
+     Goaway(kProtocol), {}, kIgnored, kIgnored, kIgnored},
     {"Headers", [](int32_t stream) { return HeadersFrame(stream, OkTrailers(), kEndStream); },
-     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Reset(kProtocol), kIgnored, kIgnored,
-     kIgnored},
-    {"Priority", [](int32_t stream) { return Priority(stream); }, Goaway(kProtocol), kIgnored,
-     kIgnored, kIgnored, kIgnored, kIgnored, kIgnored},
-    {"RstStream", [](int32_t stream) { return RstStream(stream); }, Goaway(kProtocol),
-     Goaway(kProtocol), Goaway(kProtocol), kGone, kIgnored, kIgnored, kIgnored},
-    {"Settings", [](int32_t stream) { return Settings({}, stream); }, kIgnored, Goaway(kProtocol),
-     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol)},
+     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
+     Reset(kProtocol), {}, kIgnored, kIgnored, kIgnored},
+    {"Priority", [](int32_t stream) { return Priority(stream); },
+     Goaway(kProtocol), kIgnored, kIgnored,
+     kIgnored, {}, kIgnored, kIgnored, kIgnored},
+    {"RstStream", [](int32_t stream) { return RstStream(stream); },
+     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
+     kGone, {}, kIgnored, kIgnored, kIgnored},
+    {"Settings", [](int32_t stream) { return Settings({}, stream); },
+     kIgnored, Goaway(kProtocol), Goaway(kProtocol),
+     Goaway(kProtocol), {}, Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol)},
     {"PushPromise", [](int32_t stream) { return PushPromise(stream, 2, Request()); },
-     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
-     Goaway(kProtocol), Goaway(kProtocol)},
-    {"Ping", [](int32_t stream) { return Ping(stream); }, kIgnored, Goaway(kProtocol),
-     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol)},
-    {"WindowUpdate", [](int32_t stream) { return WindowUpdate(stream, 1); }, kIgnored,
-     Goaway(kProtocol), Goaway(kProtocol), kIgnored, kIgnored, kIgnored, kIgnored},
-    {"Continuation", [](int32_t stream) { return Continuation(stream, ""); }, Goaway(kProtocol),
-     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
-     Goaway(kProtocol)},
+     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
+     Goaway(kProtocol), {}, Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol)},
+    {"Ping", [](int32_t stream) { return Ping(stream); },
+     kIgnored, Goaway(kProtocol), Goaway(kProtocol),
+     Goaway(kProtocol), {}, Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol)},
+    {"WindowUpdate", [](int32_t stream) { return WindowUpdate(stream, 1); },
+     kIgnored, Goaway(kProtocol), Goaway(kProtocol),
+     kIgnored, {}, kIgnored, kIgnored, kIgnored},
+    {"Continuation", [](int32_t stream) { return Continuation(stream, ""); },
+     Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
+     Goaway(kProtocol), {}, Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol)},
     {"UnknownType", [](int32_t stream) { return Frame(kUnknownType, 0xff, stream, "what"); },
-     kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored},
+     kIgnored, kIgnored, kIgnored,
+     kIgnored, {}, kIgnored, kIgnored, kIgnored},
 };
-
-std::vector<H2Case> States() {
-  std::vector<H2Case> cases;
-  for (const Row& row : kRows) {
-    const auto add = [&](const char* where, State state, int32_t stream, const End& end) {
-      cases.push_back({std::string(row.frame) + where, "5.1", state, row.bytes(stream), end});
-    };
-    add("OnTheConnection", State::kIdle, 0, row.zero);
-    add("OnAnIdleStream", State::kIdle, 1, row.idle);
-    add("OnAStreamOfTheServers", State::kIdle, 2, row.even);
-    add("OnAnOpenStream", State::kOpen, 1, row.open);
-    add("OnAClosedStream", State::kClosed, 1, row.closed);
-    add("OnAStreamItReset", State::kResetByPeer, 1, row.reset_by_peer);
-    add("OnACancelledStream", State::kResetByUs, 1, row.reset_by_us);
-  }
-  return cases;
-}
 
 std::vector<H2Case> Frames() {
   return {
@@ -153,7 +136,7 @@ std::vector<H2Case> Compression() {
 
 using ClientHttp2 = ClientCase;
 TEST_P(ClientHttp2, EndsAsItMust) { Run(GetParam()); }
-INSTANTIATE_TEST_SUITE_P(States, ClientHttp2, ::testing::ValuesIn(States()), CaseName);
+INSTANTIATE_TEST_SUITE_P(States, ClientHttp2, ::testing::ValuesIn(CasesOf(kRows)), CaseName);
 INSTANTIATE_TEST_SUITE_P(Frames, ClientHttp2, ::testing::ValuesIn(Frames()), CaseName);
 INSTANTIATE_TEST_SUITE_P(Fields, ClientHttp2, ::testing::ValuesIn(AnswerFields()), CaseName);
 INSTANTIATE_TEST_SUITE_P(Hpack, ClientHttp2, ::testing::ValuesIn(Compression()), CaseName);

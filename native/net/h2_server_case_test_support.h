@@ -13,7 +13,7 @@
 
 namespace skysail::net {
 
-class ServerCase : public ::testing::TestWithParam<H2Case> {
+class ServerCase : public H2CaseTest {
  protected:
   static constexpr int32_t kNextStream = 101;  // above all that cases use
 
@@ -27,53 +27,7 @@ class ServerCase : public ::testing::TestWithParam<H2Case> {
   }
   ~ServerCase() override { held_.clear(); }
 
-  void Run(const H2Case& c) {
-    Enter(c.state);
-    if (HasFatalFailure()) return;
-    peer_->Send(c.bytes);
-    switch (c.end.kind) {
-      case End::Kind::kGoaway: {
-        const RawPeer::Received frame = peer_->NextOf(NGHTTP2_GOAWAY);
-        ASSERT_EQ(frame.type, NGHTTP2_GOAWAY);
-        EXPECT_EQ(frame.payload.substr(4, 4), U32(c.end.code));
-        [[fallthrough]];
-      }
-      case End::Kind::kClose:
-      case End::Kind::kLeave:
-        EXPECT_TRUE(peer_->WaitForEnd());
-        peer_.reset();
-        return ExpectNewConnectionServed(c.end.kind == End::Kind::kLeave ? 0 : 1);
-      case End::Kind::kReset: {
-        const RawPeer::Received frame = NextOutcome();
-        ASSERT_EQ(frame.type, NGHTTP2_RST_STREAM);
-        EXPECT_EQ(frame.stream, c.end.stream);
-        EXPECT_EQ(frame.payload, U32(c.end.code));
-        break;
-      }
-      case End::Kind::kIgnored:
-        ExpectSilence();
-        if (c.state == State::kOpen) {
-          peer_->Send(Data(1, kMessage, kEndStream));
-          ExpectAnswer(1);
-        } else if (c.state == State::kHalfClosed) {
-          Release();
-          ExpectAnswer(1);
-        }
-        break;
-      case End::Kind::kAnswered:
-        ExpectAnswer(1);
-        break;
-      case End::Kind::kGone:
-        ExpectSilence();
-        EXPECT_EQ(server_.server().stats().calls_open, 0);
-        break;
-    }
-    peer_->Send(Call(kNextStream));
-    ExpectAnswer(kNextStream);
-    ExpectNewConnectionServed(0);
-  }
-
-  void Enter(State state) {
+  void Enter(State state) override {
     ASSERT_TRUE(peer_->connected());
     if (state == State::kNoPreface) return;
     peer_->SendPreface();
@@ -98,25 +52,25 @@ class ServerCase : public ::testing::TestWithParam<H2Case> {
         return;
     }
   }
-  // The next frame that ends a stream or the connection.
-  RawPeer::Received NextOutcome() {
-    RawPeer::Received frame;
-    do {
-      frame = peer_->Next();
-    } while (frame.type != NGHTTP2_RST_STREAM && frame.type != NGHTTP2_GOAWAY && frame.type != -1);
-    return frame;
+  void ExpectFailed() override { EXPECT_EQ(server_.server().stats().calls_open, 0u); }
+  void ExpectAnswered() override { ExpectAnswer(1); }
+  void ExpectGoesOn(State state) override {
+    if (state == State::kOpen) {
+      peer_->Send(Data(1, kMessage, kEndStream));
+      ExpectAnswer(1);
+    } else if (state == State::kHalfClosed) {
+      Release();
+      ExpectAnswer(1);
+    }
   }
-  // Everything sent so far was read, and no stream nor the connection was ended for it.
-  void ExpectSilence() {
-    peer_->Send(Ping(0, 0, "all read"));
-    RawPeer::Received frame;
-    do {
-      frame = peer_->Next();
-      ASSERT_NE(frame.type, -1) << "the connection ended";
-      ASSERT_NE(frame.type, NGHTTP2_GOAWAY) << "code " << frame.payload.back();
-      ASSERT_NE(frame.type, NGHTTP2_RST_STREAM) << "code " << frame.payload.back();
-    } while (frame.type != NGHTTP2_PING || frame.payload != "all read");
+  void ExpectNextServed(const H2Case& c) override {
+    if (peer_ == nullptr) return ExpectNewConnectionServed(c.end.kind == End::Kind::kLeave ? 0 : 1);
+    peer_->Send(Call(kNextStream));
+    ExpectAnswer(kNextStream);
+    ExpectNewConnectionServed(0);
   }
+
+ private:
   // Echo's answer on `stream`, to the end.
   void ExpectAnswer(int32_t stream) {
     std::string body;
@@ -150,7 +104,6 @@ class ServerCase : public ::testing::TestWithParam<H2Case> {
   std::vector<UnaryCall> held_;
   TestServer server_;
   Address address_;
-  std::unique_ptr<RawPeer> peer_;
 };
 
 }  // namespace skysail::net

@@ -7,14 +7,7 @@ namespace {
 constexpr uint32_t kProtocol = NGHTTP2_PROTOCOL_ERROR;
 constexpr uint32_t kStreamClosed = NGHTTP2_STREAM_CLOSED;
 
-struct Row {
-  const char* frame;
-  std::string (*bytes)(int32_t stream);
-  // On stream 0; on streams 1 and 2 while nobody used them; on stream 1 in each further state.
-  End zero, idle, even, open, half_closed, closed, reset_by_peer, reset_by_us;
-};
-
-const Row kRows[] = {
+const FrameInStates kRows[] = {
     {"Data", [](int32_t stream) { return Data(stream, ""); },
      Goaway(kProtocol), Goaway(kProtocol), Goaway(kProtocol),
      kIgnored, Goaway(kStreamClosed), kIgnored, kIgnored, kIgnored},
@@ -50,27 +43,9 @@ const Row kRows[] = {
      kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored},
 };
 
-std::vector<H2Case> Cases() {
-  std::vector<H2Case> cases;
-  for (const Row& row : kRows) {
-    const auto add = [&](const char* where, State state, int32_t stream, const End& end) {
-      cases.push_back({std::string(row.frame) + where, "5.1", state, row.bytes(stream), end});
-    };
-    add("OnTheConnection", State::kIdle, 0, row.zero);
-    add("OnAnIdleStream", State::kIdle, 1, row.idle);
-    add("OnAStreamOfTheServers", State::kIdle, 2, row.even);
-    add("OnAnOpenStream", State::kOpen, 1, row.open);
-    add("OnAHalfClosedStream", State::kHalfClosed, 1, row.half_closed);
-    add("OnAClosedStream", State::kClosed, 1, row.closed);
-    add("OnAStreamItReset", State::kResetByPeer, 1, row.reset_by_peer);
-    add("OnAStreamThatTheServerReset", State::kResetByUs, 1, row.reset_by_us);
-  }
-  return cases;
-}
-
 using ServerStates = ServerCase;
 TEST_P(ServerStates, EndAsTheyMust) { Run(GetParam()); }
-INSTANTIATE_TEST_SUITE_P(Http2, ServerStates, ::testing::ValuesIn(Cases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(Http2, ServerStates, ::testing::ValuesIn(CasesOf(kRows)), CaseName);
 
 }  // namespace
 }  // namespace skysail::net

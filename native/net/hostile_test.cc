@@ -9,7 +9,6 @@
 namespace skysail::net {
 namespace {
 
-constexpr uint8_t kEndHeaders = NGHTTP2_FLAG_END_HEADERS;
 const std::string kEnhanceYourCalm("\0\0\0\x0b", 4);
 constexpr TimeNs kHonestDeadline = 2 * kSecond;
 
@@ -69,15 +68,11 @@ class HostileTest : public ::testing::Test {
   Address address_;
 };
 
-std::string Call(int32_t id) {
-  return Frame(NGHTTP2_HEADERS, kEndHeaders, id, Headers(CallHeaders("/t.T/Echo")));
-}
-
 TEST_F(HostileTest, RapidReset) {
   Start();
   std::string attack;
   for (int32_t id = 1; id < 20'000; id += 2) {
-    attack += Call(id) + Frame(NGHTTP2_RST_STREAM, 0, id, std::string("\0\0\0\x08", 4));
+    attack += HeadersFrame(id, Request()) + RstStream(id);
   }
   ExpectCutOff(attack, Offence::kResetFlood);
 }
@@ -89,27 +84,25 @@ TEST_F(HostileTest, ResetsThatThePeerProvokes) {
   // A window that overflows is an error of the stream, which the server must reset.
   std::string attack;
   for (int32_t id = 1; id < 20'000; id += 2) {
-    attack += Call(id) + Frame(NGHTTP2_WINDOW_UPDATE, 0, id, std::string("\x7f\xff\xff\xff", 4));
+    attack += HeadersFrame(id, Request()) + WindowUpdate(id, 0x7fffffff);
   }
   ExpectCutOff(attack, Offence::kResetFlood);
 }
 
 TEST_F(HostileTest, PingFlood) {
   Start();
-  ExpectCutOff(Repeat(Frame(NGHTTP2_PING, 0, 0, "12345678"), 5000), Offence::kPingFlood);
+  ExpectCutOff(Repeat(Ping(), 5000), Offence::kPingFlood);
 }
 
 TEST_F(HostileTest, SettingsFlood) {
   Start();
-  const std::string window("\0\4\0\0\0\1", 6);
-  ExpectCutOff(Repeat(Frame(NGHTTP2_SETTINGS, 0, 0, window), 5000), Offence::kSettingsFlood);
+  ExpectCutOff(Repeat(Settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1}}), 5000),
+               Offence::kSettingsFlood);
 }
 
 TEST_F(HostileTest, PriorityFlood) {
   Start();
-  const std::string priority("\0\0\0\0\x10", 5);
-  ExpectCutOff(Repeat(Frame(NGHTTP2_PRIORITY, 0, 1, priority), 5000),
-               Offence::kUselessFrameFlood);
+  ExpectCutOff(Repeat(Priority(1), 5000), Offence::kUselessFrameFlood);
 }
 
 TEST_F(HostileTest, FloodOfFramesOfAnUnknownType) {
@@ -119,13 +112,13 @@ TEST_F(HostileTest, FloodOfFramesOfAnUnknownType) {
 
 TEST_F(HostileTest, FloodOfEmptyData) {
   Start();
-  ExpectCutOff(Call(1) + Repeat(Frame(NGHTTP2_DATA, 0, 1, ""), 5000),
+  ExpectCutOff(HeadersFrame(1, Request()) + Repeat(Data(1, ""), 5000),
                Offence::kUselessFrameFlood);
 }
 
 TEST_F(HostileTest, WindowUpdateFlood) {
   Start();
-  ExpectCutOff(Repeat(Frame(NGHTTP2_WINDOW_UPDATE, 0, 0, std::string("\0\0\0\1", 4)), 5000),
+  ExpectCutOff(Repeat(WindowUpdate(0, 1), 5000),
                Offence::kWindowUpdateFlood);
 }
 
@@ -133,13 +126,13 @@ TEST_F(HostileTest, WindowOpenedByTheByteEarnsNothing) {
   Start();
   RawPeer peer(address_.port);
   peer.SendPreface();
-  peer.Send(Frame(NGHTTP2_SETTINGS, 0, 0, std::string("\0\4\0\0\0\0", 6)));  // windows of nothing
+  peer.Send(Settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}}));  // windows of nothing
   const std::string request = std::string("\0\0\0\x27\x10", 5) + std::string(10'000, 'x');
-  peer.Send(Call(1) + Frame(NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, 1, request));
+  peer.Send(HeadersFrame(1, Request()) + Data(1, request, kEndStream));
   ASSERT_EQ(peer.NextOf(NGHTTP2_HEADERS).type, NGHTTP2_HEADERS);
   std::thread sender([&] {
     for (int i = 0; i < 2000; ++i) {
-      peer.Send(Frame(NGHTTP2_WINDOW_UPDATE, 0, 1, std::string("\0\0\0\1", 4)));
+      peer.Send(WindowUpdate(1, 1));
     }
   });
   EXPECT_EQ(peer.NextOf(NGHTTP2_GOAWAY).payload.substr(4), kEnhanceYourCalm);
@@ -150,23 +143,23 @@ TEST_F(HostileTest, WindowOpenedByTheByteEarnsNothing) {
 
 TEST_F(HostileTest, ContinuationFlood) {
   Start();
-  std::string attack = Frame(NGHTTP2_HEADERS, 0, 1, Headers(CallHeaders("/t.T/Echo")));
-  attack += Repeat(Frame(NGHTTP2_CONTINUATION, 0, 1, ""), 5000);
+  std::string attack = Frame(NGHTTP2_HEADERS, 0, 1, Headers(Request()));
+  attack += Repeat(Continuation(1, "", 0), 5000);
   ExpectCutOff(attack, Offence::kHeaderBomb);
 }
 
 TEST_F(HostileTest, HeaderBlockWithoutEnd) {
   Start();
-  std::string attack = Frame(NGHTTP2_HEADERS, 0, 1, Headers(CallHeaders("/t.T/Echo")));
+  std::string attack = Frame(NGHTTP2_HEADERS, 0, 1, Headers(Request()));
   const std::string fields = Repeat(Headers({{"x-a", std::string(100, 'a')}}), 150);
-  attack += Repeat(Frame(NGHTTP2_CONTINUATION, 0, 1, fields), 40);
+  attack += Repeat(Continuation(1, fields, 0), 40);
   ExpectCutOff(attack, Offence::kHeaderBomb);
 }
 
 TEST_F(HostileTest, HeadersThatUnpackToFarMoreThanTheyWere) {
   Start();
   // One field of 3 KiB in HPACK's table (literal with indexing; lengths 3 and 3000), then references to it.
-  std::string bomb = Headers(CallHeaders("/t.T/Echo"));
+  std::string bomb = Headers(Request());
   bomb += std::string("\x40\x03x-a\x7f\xb9\x16", 8) + std::string(3000, 'a');
   bomb += std::string(10'000, static_cast<char>(0x80 | 62));
   ExpectCutOff(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, bomb), Offence::kHeaderBomb);
@@ -176,17 +169,17 @@ TEST_F(HostileTest, MetadataOverTheLimitFailsThatCallOnly) {
   Start();
   RawPeer peer(address_.port);
   peer.SendPreface();
-  std::string fields = Headers(CallHeaders("/t.T/Echo"));
+  std::string fields = Headers(Request());
   for (int i = 0; i < 600; ++i) fields += Headers({{"x-a", std::string(100, 'a')}});
   peer.Send(Frame(NGHTTP2_HEADERS, 0, 1, fields.substr(0, 16384)));
   std::string rest = fields.substr(16384);
   while (rest.size() > 16384) {
-    peer.Send(Frame(NGHTTP2_CONTINUATION, 0, 1, rest.substr(0, 16384)));
+    peer.Send(Continuation(1, rest.substr(0, 16384), 0));
     rest = rest.substr(16384);
   }
-  peer.Send(Frame(NGHTTP2_CONTINUATION, kEndHeaders, 1, rest));
+  peer.Send(Continuation(1, rest));
   EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "8");
-  peer.Send(Frame(NGHTTP2_PING, 0, 0, "12345678"));
+  peer.Send(Ping());
   EXPECT_EQ(peer.NextOf(NGHTTP2_PING).type, NGHTTP2_PING);
   EXPECT_EQ(Count(Offence::kHeaderBomb), 0u);
 }

@@ -5,9 +5,6 @@
 namespace skysail::net {
 namespace {
 
-constexpr uint8_t kEndHeaders = NGHTTP2_FLAG_END_HEADERS;
-constexpr uint8_t kEndStream = NGHTTP2_FLAG_END_STREAM;
-const std::string kMessage("\0\0\0\0\2hi", 7);
 
 class ProtocolTest : public ::testing::Test {
  protected:
@@ -22,11 +19,10 @@ class ProtocolTest : public ::testing::Test {
   }
   // The header fields that answer one request.
   std::map<std::string, std::string> Ask(
-      const std::vector<std::pair<std::string, std::string>>& fields) {
+      const Fields& fields) {
     RawPeer peer(address.port);
     peer.SendPreface();
-    peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(fields)) +
-              Frame(NGHTTP2_DATA, kEndStream, 1, kMessage));
+    peer.Send(Call(1, fields));
     const RawPeer::Received answer = peer.NextOf(NGHTTP2_HEADERS);
     EXPECT_EQ(answer.type, NGHTTP2_HEADERS) << "the connection ended";
     return answer.headers;
@@ -65,8 +61,7 @@ TEST_F(ProtocolTest, SilentConnectionIsDroppedAfterTheHandshakeTimeout) {
 TEST_F(ProtocolTest, CallIsAnsweredWithHeadersDataAndTrailers) {
   RawPeer peer(Start());
   peer.SendPreface();
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
-            Frame(NGHTTP2_DATA, kEndStream, 1, kMessage));
+  peer.Send(Call(1));
   RawPeer::Received frame = peer.NextOf(NGHTTP2_HEADERS);
   EXPECT_EQ(frame.headers[":status"], "200");
   EXPECT_EQ(frame.headers["content-type"], "application/grpc");
@@ -80,15 +75,15 @@ TEST_F(ProtocolTest, CallIsAnsweredWithHeadersDataAndTrailers) {
 TEST_F(ProtocolTest, MessageInPiecesOfOneByteIsPutTogether) {
   RawPeer peer(Start());
   peer.SendPreface();
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))));
-  for (const char c : kMessage) peer.Send(Frame(NGHTTP2_DATA, 0, 1, std::string(1, c)));
-  peer.Send(Frame(NGHTTP2_DATA, kEndStream, 1, ""));
+  peer.Send(HeadersFrame(1, Request()));
+  for (const char c : kMessage) peer.Send(Data(1, std::string(1, c)));
+  peer.Send(Data(1, "", kEndStream));
   EXPECT_EQ(peer.NextOf(NGHTTP2_DATA).payload, kMessage);
 }
 
 TEST_F(ProtocolTest, OtherContentTypeIs415) {
   Start();
-  auto fields = CallHeaders("/t.T/Echo");
+  auto fields = Request();
   fields.back().second = "application/json";
   EXPECT_EQ(Ask(fields)[":status"], "415");
   fields.back().second = "application/grpcx";
@@ -99,14 +94,14 @@ TEST_F(ProtocolTest, OtherContentTypeIs415) {
 
 TEST_F(ProtocolTest, OtherMethodIs405) {
   Start();
-  auto fields = CallHeaders("/t.T/Echo");
+  auto fields = Request();
   fields.front().second = "GET";
   EXPECT_EQ(Ask(fields)[":status"], "405");
 }
 
 TEST_F(ProtocolTest, UnknownEncodingIsUnimplementedAndNamesTheKnown) {
   Start();
-  auto fields = CallHeaders("/t.T/Echo");
+  auto fields = Request();
   fields.emplace_back("grpc-encoding", "snappy");
   auto answer = Ask(fields);
   EXPECT_EQ(answer["grpc-status"], "12");
@@ -119,7 +114,7 @@ TEST_F(ProtocolTest, StatusMessageIsPercentEncoded) {
   server = std::make_unique<TestServer>();
   server->AddUnary("/t.T/Fail", [](UnaryCall call) { call.Fail(Internal("ü%\n")); });
   address = server->Start();
-  auto answer = Ask(CallHeaders("/t.T/Fail"));
+  auto answer = Ask(Request("/t.T/Fail"));
   EXPECT_EQ(answer["grpc-message"], "%C3%BC%25%0A");
   EXPECT_EQ(answer["grpc-status"], "13");
 }
@@ -127,8 +122,8 @@ TEST_F(ProtocolTest, StatusMessageIsPercentEncoded) {
 TEST_F(ProtocolTest, HugeDeclaredLengthIsRefusedBeforeItsBytesCome) {
   RawPeer peer(Start());
   peer.SendPreface();
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
-            Frame(NGHTTP2_DATA, 0, 1, std::string("\0\xff\xff\xff\xff", 5)));
+  peer.Send(HeadersFrame(1, Request()) +
+            Data(1, std::string("\0\xff\xff\xff\xff", 5)));
   EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "8");
   // The caller had more to send: it is told that nobody reads it.
   EXPECT_EQ(peer.NextOf(NGHTTP2_RST_STREAM).payload, std::string(4, '\0'));
@@ -137,19 +132,17 @@ TEST_F(ProtocolTest, HugeDeclaredLengthIsRefusedBeforeItsBytesCome) {
 TEST_F(ProtocolTest, RequestCutShortIsInternal) {
   RawPeer peer(Start());
   peer.SendPreface();
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
-            Frame(NGHTTP2_DATA, kEndStream, 1, std::string("\0\0\0\0\2h", 6)));
+  peer.Send(HeadersFrame(1, Request()) +
+            Data(1, std::string("\0\0\0\0\2h", 6), kEndStream));
   EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
 }
 
 TEST_F(ProtocolTest, NoOrTwoMessagesInAUnaryCallAreInternal) {
   RawPeer peer(Start());
   peer.SendPreface();
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders | kEndStream, 1,
-                  Headers(CallHeaders("/t.T/Echo"))));
+  peer.Send(HeadersFrame(1, Request(), kEndStream));
   EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 3, Headers(CallHeaders("/t.T/Echo"))) +
-            Frame(NGHTTP2_DATA, kEndStream, 3, kMessage + kMessage));
+  peer.Send(HeadersFrame(3, Request()) + Data(3, kMessage + kMessage, kEndStream));
   EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
 }
 
@@ -158,13 +151,11 @@ TEST_F(ProtocolTest, CompressedFlagWithoutEncodingAndBrokenGzipAreInternal) {
   RawPeer peer(address.port);
   peer.SendPreface();
   const std::string marked("\1\0\0\0\2hi", 7);
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
-            Frame(NGHTTP2_DATA, kEndStream, 1, marked));
+  peer.Send(HeadersFrame(1, Request()) + Data(1, marked, kEndStream));
   EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
-  auto fields = CallHeaders("/t.T/Echo");
+  auto fields = Request();
   fields.emplace_back("grpc-encoding", "gzip");
-  peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 3, Headers(fields)) +
-            Frame(NGHTTP2_DATA, kEndStream, 3, marked));
+  peer.Send(HeadersFrame(3, fields) + Data(3, marked, kEndStream));
   EXPECT_EQ(peer.NextOf(NGHTTP2_HEADERS).headers["grpc-status"], "13");
 }
 
@@ -173,8 +164,8 @@ TEST_F(ProtocolTest, PeerThatVanishesMidMessageLeavesNothingBehind) {
   {
     RawPeer peer(address.port);
     peer.SendPreface();
-    peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, 1, Headers(CallHeaders("/t.T/Echo"))) +
-              Frame(NGHTTP2_DATA, 0, 1, std::string("\0\0\0\x10\0half", 9)));
+    peer.Send(HeadersFrame(1, Request()) +
+              Data(1, std::string("\0\0\0\x10\0half", 9)));
     ASSERT_EQ(peer.NextOf(NGHTTP2_SETTINGS).type, NGHTTP2_SETTINGS);
   }
   TestClient client(address);
@@ -188,7 +179,7 @@ TEST_F(ProtocolTest, PeerThatVanishesMidMessageLeavesNothingBehind) {
 TEST_F(ProtocolTest, PingIsAnswered) {
   RawPeer peer(Start());
   peer.SendPreface();
-  peer.Send(Frame(NGHTTP2_PING, 0, 0, "12345678"));
+  peer.Send(Ping());
   const RawPeer::Received pong = peer.NextOf(NGHTTP2_PING);
   EXPECT_EQ(pong.payload, "12345678");
   EXPECT_NE(pong.flags & NGHTTP2_FLAG_ACK, 0);
@@ -200,11 +191,11 @@ TEST_F(ProtocolTest, PeerThatTakesNoAnswersHasNewCallsRefused) {
   RawPeer peer(Start(options));
   peer.SendPreface();
   ASSERT_EQ(peer.NextOf(NGHTTP2_SETTINGS).type, NGHTTP2_SETTINGS);
-  peer.Send(Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, ""));  // the server's windows hold now
+  peer.Send(SettingsAck());  // the server's windows hold now
   const std::string request =
       std::string("\0\0\3\x0d\x40", 5) + std::string(200'000, 'x');  // within the 1 MiB window
   for (int32_t id = 1; id < 30; id += 2) {
-    peer.Send(Frame(NGHTTP2_HEADERS, kEndHeaders, id, Headers(CallHeaders("/t.T/Echo"))));
+    peer.Send(HeadersFrame(id, Request()));
     for (size_t at = 0; at < request.size(); at += 16384) {
       const std::string part = request.substr(at, 16384);
       peer.Send(Frame(NGHTTP2_DATA, at + 16384 >= request.size() ? kEndStream : 0, id, part));
@@ -225,7 +216,7 @@ TEST_F(ProtocolTest, ConnectionsOverTheLimitAreClosed) {
   second.SendPreface();
   EXPECT_TRUE(second.WaitForEnd());
   EXPECT_EQ(server->server().stats().connections_refused, 1u);
-  first.Send(Frame(NGHTTP2_PING, 0, 0, "12345678"));
+  first.Send(Ping());
   EXPECT_EQ(first.NextOf(NGHTTP2_PING).type, NGHTTP2_PING);
 }
 

@@ -14,37 +14,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "net/h2_frames_test_support.h"
 #include "net/socket.h"
 
 namespace skysail::net {
-
-inline std::string Frame(uint8_t type, uint8_t flags, int32_t stream, std::string_view payload) {
-  std::string frame;
-  for (const int shift : {16, 8, 0}) frame.push_back(static_cast<char>(payload.size() >> shift));
-  frame.push_back(static_cast<char>(type));
-  frame.push_back(static_cast<char>(flags));
-  for (const int shift : {24, 16, 8, 0}) frame.push_back(static_cast<char>(stream >> shift));
-  return frame.append(payload);
-}
-
-// Header fields as HPACK literals; names and values under 127 bytes.
-inline std::string Headers(const std::vector<std::pair<std::string, std::string>>& fields) {
-  std::string block;
-  for (const auto& [name, value] : fields) {
-    block.push_back('\0');
-    block.append(1, static_cast<char>(name.size())).append(name);
-    block.append(1, static_cast<char>(value.size())).append(value);
-  }
-  return block;
-}
-
-inline std::vector<std::pair<std::string, std::string>> CallHeaders(const std::string& path) {
-  return {{":method", "POST"},  {":scheme", "http"},
-          {":path", path},      {":authority", "test"},
-          {"te", "trailers"},   {"content-type", "application/grpc"}};
-}
 
 class RawPeer {
  public:
