@@ -8,6 +8,7 @@ from collections.abc import Callable
 from skysail.cli.waiting import registered, wait_applied, wait_for_replicas
 from skysail.control import changes
 from skysail.control.configuration import Configuration
+from skysail.control.errors import SkysailError
 from skysail.control.home import Home
 from skysail.control.store import Store
 from skysail.control.transaction import Origin
@@ -36,28 +37,43 @@ async def bring_about(
         SkysailError: the new versions did not come up; everything is as before.
         Conflict: somebody else changed the same meanwhile; what had been started stays.
     """
-    path = steps(before, after)
-    if not path:
-        return await changes.replace(store, before, after, action=action, origin=origin)
-    if len(path) > 1 and (coming := awaited(path[0], after)):
-        revision = await changes.replace(store, before, path[0], action=f"{action}: start", origin=origin)
-        note(f"starting {', '.join(f'{one.model} version {one.version}' for one, _ in coming)} ...")
+    started, switched, target = steps(before, after)
+    if coming := awaited(before, after):
+        if dict(started) != dict(before):
+            name = action if dict(started) == dict(switched) else f"{action}: start"
+            await changes.replace(store, before, started, action=name, origin=origin)
+        note(f"waiting for {', '.join(f'{one.model} version {one.version}' for one, _ in coming)} ...")
         try:
             for version, wanted in coming:
                 await wait_for_replicas(home, store, version, wanted, timeout_s=timeout_s)
-                revision = max(revision, await registered(store, version))
-            # A route must not lead to a batcher that has not heard of the replicas yet.
-            await wait_applied(store, revision, timeout_s=timeout_s)
+                # A route must not lead to a batcher that has not heard of the replicas yet.
+                await wait_applied(store, await registered(store, version), timeout_s=timeout_s)
         except BaseException:
-            await asyncio.shield(
-                changes.replace(store, path[0], before, action=f"{action}: given up", origin=origin)
-            )
+            await _take_back(store, started, before, action=f"{action}: given up", origin=origin, note=note)
             raise
-        before, path = path[0], path[1:]
-    revision = 0
-    for step in path:
-        name = action if step is path[0] else f"{action}: stop what is not called any more"
-        revision = await changes.replace(store, before, step, action=name, origin=origin)
+        before = started
+    revision = await changes.replace(store, before, switched, action=action, origin=origin)
+    await wait_applied(store, revision, timeout_s=timeout_s)
+    if dict(target) != dict(switched):
+        name = f"{action}: stop what is not called any more"
+        revision = await changes.replace(store, switched, target, action=name, origin=origin)
         await wait_applied(store, revision, timeout_s=timeout_s)
-        before = step
     return revision
+
+
+async def _take_back(
+    store: Store,
+    started: Configuration,
+    before: Configuration,
+    *,
+    action: str,
+    origin: Origin,
+    note: Callable[[str], None],
+) -> None:
+    """Stops what was started; says so when that cannot be done, since why it has to be matters more."""
+    if dict(started) == dict(before):
+        return
+    try:
+        await asyncio.shield(changes.replace(store, started, before, action=action, origin=origin))
+    except SkysailError as error:
+        note(f"what was started goes on running: {error}")

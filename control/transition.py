@@ -6,36 +6,49 @@ will take traffic, switch, and stop what no call reaches any more. Between them 
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from skysail.control import keys
 from skysail.control.configuration import Configuration
 from skysail.control.schema import Document, Model, Version, VersionTarget
 
-__all__ = ["awaited", "steps"]
+__all__ = ["Steps", "awaited", "steps"]
 
 
-def steps(current: Configuration, target: Configuration) -> list[Configuration]:
-    """The configurations to go through, the target last; none when it is in force already."""
+class Steps(NamedTuple):
+    """The configurations to go through; one that equals the one before it is no step."""
+
+    #: What will take traffic runs; calls go where they go now.
+    started: Configuration
+    #: Calls go where they are wanted; what had them runs on.
+    switched: Configuration
+    #: What was wanted.
+    target: Configuration
+
+
+def steps(current: Configuration, target: Configuration) -> Steps:
+    """The way from one configuration to another."""
     started = _started(current, target)
-    switched = _switched(started, target)
-    found: list[Configuration] = []
-    for step in (started, switched, target):
-        if dict(step) != dict(found[-1] if found else current):
-            found.append(step)
+    return Steps(started, _switched(started, target), target)
+
+
+def awaited(current: Configuration, target: Configuration) -> list[tuple[Version, int]]:
+    """The versions that take no traffic now and will, with the replicas that must be ready before they do.
+
+    Whatever else takes traffic does so already, ready or not: a change is not held up by it.
+    """
+    found = []
+    for key, model in target.items():
+        if not isinstance(model, Model):
+            continue
+        old = current.get(key)
+        there = old.versions if isinstance(old, Model) else {}
+        found += [
+            (version, max(model.versions[name].replicas, there.get(name, _NONE).replicas))
+            for version in _routed(target, model)
+            if there.get(name := version.version, _NONE).weight == 0 and version.loader != "endpoint"
+        ]
     return found
-
-
-def awaited(step: Configuration, target: Configuration) -> list[tuple[Version, int]]:
-    """The versions that will take traffic, with the replicas that must be ready before they do."""
-    return [
-        (version, step_model.versions[version.version].replicas)
-        for model in target.values()
-        if isinstance(model, Model)
-        for version in _routed(target, model)
-        if isinstance(step_model := step.get(keys.model(model.name)), Model)
-        and version.version in step_model.versions
-        and version.loader != "endpoint"
-    ]
 
 
 def _started(current: Configuration, target: Configuration) -> dict[str, Document]:
