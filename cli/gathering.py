@@ -66,6 +66,7 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
     snapshot = now.snapshot
     return {
         "frontend": {"grpc": mesh.grpc, "http": mesh.http},
+        "metrics": mesh.metrics,
         "etcd": mesh.etcd,
         "fused": mesh.fused,
         "revision": snapshot.revision,

@@ -29,6 +29,7 @@ def settle_options(
     *,
     grpc: str,
     http: str,
+    metrics: str,
     etcd: str | None,
     fused: bool,
     threads: int,
@@ -52,7 +53,7 @@ def settle_options(
         if etcd is None:
             find_etcd()
         if (left := _left_behind(home, (fused, threads, poll_us, cache_mib, limit))) is not None:
-            wanted = {"grpc": grpc, "http": http}
+            wanted = {"grpc": grpc, "http": http, "metrics": metrics}
             same = all(
                 address.endswith(":0") or getattr(left, name) == address for name, address in wanted.items()
             )
@@ -64,6 +65,7 @@ def settle_options(
     return MeshOptions(
         grpc=settle(grpc, preferred=last.get("grpc"), option="--listen"),
         http=settle(http, preferred=last.get("http"), option="--http"),
+        metrics=settle(metrics, preferred=last.get("metrics"), option="--metrics"),
         etcd=etcd or settle("127.0.0.1:0", preferred=private.get("etcd"), option="etcd"),
         etcd_peer="" if etcd else settle("127.0.0.1:0", preferred=private.get("etcd_peer"), option="etcd"),
         fused=fused,

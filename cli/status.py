@@ -138,7 +138,7 @@ def render(found: dict[str, Any]) -> Group:
         _table(
             "Processes", found["processes"], name="name", pid="pid", failures="failures", latest="last_end"
         ),
-        "Prometheus scrapes http://METRICS/metrics of every service and replica.",
+        f"Prometheus finds every process at http://{found['metrics']}/targets.",
         "Times are in milliseconds, rates per second; batch is the mean of rows, limit the most of them now.",
     )
 

@@ -28,6 +28,10 @@ def up(
         str, typer.Option(help="Where to serve gRPC, as host:port; port 0 takes the last one again, or any.")
     ] = "127.0.0.1:0",
     http: Annotated[str, typer.Option(help="Where to serve plain JSON over HTTP.")] = "127.0.0.1:0",
+    metrics: Annotated[
+        str,
+        typer.Option(help="Where Prometheus finds every process; their metrics are on the same host."),
+    ] = "127.0.0.1:0",
     etcd: Annotated[
         str | None,
         typer.Option(help="Use the etcd at these endpoints (host:port,...) instead of a private one."),
@@ -63,6 +67,7 @@ def up(
         home,
         grpc=listen,
         http=http,
+        metrics=metrics,
         etcd=etcd,
         fused=fused,
         threads=threads,
@@ -87,12 +92,20 @@ def down() -> None:
 
 
 def _print_ready(record: dict[str, object], *, as_json: bool) -> None:
-    grpc, http = record["grpc"], record["http"]
+    grpc, http, metrics = record["grpc"], record["http"], record["metrics"]
     if as_json:
-        print_json({"frontend": {"grpc": grpc, "http": http}, "etcd": record["etcd"], "pid": record["pid"]})
+        print_json(
+            {
+                "frontend": {"grpc": grpc, "http": http},
+                "metrics": metrics,
+                "etcd": record["etcd"],
+                "pid": record["pid"],
+            }
+        )
         return
     print(
-        f"Skysail is up.\n  gRPC  {grpc}\n  HTTP  http://{http}\n  etcd  {record['etcd']}\n\n"
+        f"Skysail is up.\n  gRPC  {grpc}\n  HTTP  http://{http}\n  etcd  {record['etcd']}\n"
+        f"  Prometheus finds every process at http://{metrics}/targets\n\n"
         "Next:\n"
         "  skysail deploy NAME model.joblib      or file.py:Class\n"
         "  skysail predict NAME '[[0, 1, 2]]'\n"

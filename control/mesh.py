@@ -32,6 +32,7 @@ class MeshOptions:
     Attributes:
         grpc: where the frontend listens.
         http: where its plain-JSON endpoint listens.
+        metrics: where the supervisor tells its metrics, and where those of the others are.
         etcd: the store's endpoints, separated by commas.
         etcd_peer: the private etcd's second address; empty when others run the store.
         fused: frontend, selector and batcher in one process instead of three.
@@ -46,6 +47,7 @@ class MeshOptions:
     http: str
     etcd: str
     etcd_peer: str = ""
+    metrics: str = "127.0.0.1:0"
     fused: bool = False
     threads: int = 1
     poll_us: int = POLL_US
@@ -56,6 +58,11 @@ class MeshOptions:
     def encode(self) -> dict[str, Any]:
         """For the record in `run/`."""
         return asdict(self)
+
+    @property
+    def any_metrics(self) -> str:
+        """Where a service or a replica tells its metrics: on the supervisor's host, at any port."""
+        return f"{self.metrics.rpartition(':')[0]}:0"
 
 
 def etcd_unit(options: MeshOptions, binary: str, data: Path) -> Unit:
@@ -82,7 +89,7 @@ def service_units(options: MeshOptions, sockets: Path) -> list[Unit]:
     """Frontend, selector and batcher; or the one process that is all three."""
     limits = (part for limit in options.limit for part in ("--limit", limit))
     loops = ("--threads", str(options.threads), "--poll-us", str(options.poll_us))
-    common = ("--etcd", options.etcd, *loops, *limits)
+    common = ("--etcd", options.etcd, "--metrics", options.any_metrics, *loops, *limits)
     edge = ("--listen", options.grpc, "--http", options.http)
     cache = ("--cache-mib", str(options.cache_mib))
     if options.fused:
@@ -158,6 +165,7 @@ def _replica_unit(options: MeshOptions, version: Version, slot: int, sockets: Pa
             *_repeated("--input", map(format_tensor, version.signature.inputs)),
             *_repeated("--output", map(format_tensor, version.signature.outputs)),
             *("--digest", version.artefact.digest, "--listen", f"unix:{sockets}/{socket}-{{start}}.sock"),
+            *("--metrics", options.any_metrics),
             *("--etcd", options.etcd, "--replica-id", f"{slot}-{{start}}", "--poll-us", str(options.poll_us)),
         ),
         env=SINGLE_THREADED,

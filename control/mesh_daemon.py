@@ -15,11 +15,12 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from skysail.control import keys, machine, mesh
+from skysail import __version__
+from skysail.control import addresses, keys, machine, mesh
 from skysail.control.errors import FailedPrecondition, NotFound, SkysailError, StoreUnavailable
 from skysail.control.etcd_store import EtcdStore
 from skysail.control.home import Home
@@ -30,6 +31,8 @@ from skysail.control.running import hold
 from skysail.control.store import Delete
 from skysail.control.supervisor_loop import Supervisor
 from skysail.control.watchdog import Target, Watchdog
+from skysail.telemetry.metrics_server import MetricsServer
+from skysail.telemetry.targets import TargetGroup, target, targets
 
 __all__ = ["find_etcd", "main", "run_mesh"]
 
@@ -80,6 +83,8 @@ class MeshDaemon:
         )
         self._store = EtcdStore(options.etcd)
         self._mirror = Mirror(self._store, lambda _: self._supervisor.wake())
+        self._metrics = MetricsServer(self._measurements, self._scrape_targets)
+        self._metrics_address = ""
 
     async def run(self) -> None:
         """Starts everything, keeps it running until SIGTERM or SIGINT, then stops it in order.
@@ -93,6 +98,7 @@ class MeshDaemon:
         with hold(self._home):
             tasks = [asyncio.create_task(stop.wait())]
             try:
+                self._metrics_address = await self._metrics.start(self._options.metrics)
                 if adopted := self._supervisor.adopt():
                     self._report({"step": f"taking over {adopted} processes of an earlier run"})
                 starting = asyncio.create_task(self._start(tasks))
@@ -110,6 +116,7 @@ class MeshDaemon:
                 for burial in self._burials:
                     burial.cancel()
                 await asyncio.gather(*self._burials, return_exceptions=True)
+                await self._metrics.stop()
                 await self._store.close()
                 shutil.rmtree(self._home.sockets, ignore_errors=True)
                 for record in ("mesh", "units"):
@@ -211,6 +218,29 @@ class MeshDaemon:
             unit.name: running[unit.name].pid if unit.name in running else None for unit in self._desired()
         }
         return list(mesh.targets(self._mirror.snapshot, pids, machine=machine.identity()))
+
+    def _measurements(self) -> dict[str, Any]:
+        """What the supervisor counts, as `telemetry.families` names it. On any thread."""
+        processes = {
+            name: {"running": state.running, "starts": state.starts, "failures": state.failures}
+            for name, state in self._supervisor.observed().items()
+        }
+        return {
+            "supervisor": {"processes": processes},
+            "build": {"supervisor": {__version__: 1}},
+            "configuration": {
+                "applied_revision": self._mirror.applied_revision,
+                "store_connected": self._mirror.connected,
+                "rejected": len(self._mirror.rejected),
+            },
+        }
+
+    def _scrape_targets(self) -> Iterator[TargetGroup]:
+        """Every process that tells Prometheus metrics, our own etcd and this one included. On any thread."""
+        yield target(addresses.advertised(self._metrics_address, None), role="supervisor", id="supervisor")
+        if self._options.etcd_peer:
+            yield target(self._options.etcd, role="etcd", id="etcd")
+        yield from targets(self._mirror.snapshot)
 
     def _ended(self, process: Process) -> None:
         task = asyncio.get_running_loop().create_task(self._bury(process.pid))

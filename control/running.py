@@ -52,6 +52,7 @@ class RunningMesh:
 
     grpc: str
     http: str
+    metrics: str
     etcd: str
     fused: bool
     pid: int

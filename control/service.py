@@ -40,6 +40,7 @@ from skysail.native import _core as core
 from skysail.native.grpc_handlers import GrpcHandlers
 from skysail.proto import admin_pb2, admin_pb2_grpc, inference_pb2, inference_pb2_grpc
 from skysail.telemetry.metrics_server import MetricsServer
+from skysail.telemetry.targets import targets
 
 __all__ = ["Plane", "Service"]
 
@@ -83,9 +84,9 @@ class Service(ABC):
         self.unix_address: str | None = None
         #: The address of plain HTTP, for a role that has it.
         self.http_address: str | None = None
-        #: Where GET /metrics is answered; known once started.
+        #: Where GET /metrics and GET /targets are answered; known once started.
         self.metrics_address = ""
-        self._metrics = MetricsServer(self.measurements)
+        self._metrics = MetricsServer(self.measurements, lambda: targets(self.snapshot))
         self._packed = False
         self._own_store = EtcdStore(store) if isinstance(store, str) else None
         self._store: Store = self._own_store or store  # type: ignore[assignment]

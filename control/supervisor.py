@@ -45,6 +45,7 @@ class Observed:
         retry_s: when it may be started again (monotonic).
         condemned: why it is being replaced; empty when it is not.
         last_end: how the process before this one, or this one, ended unasked; empty when none did.
+        starts: how many processes have been started for the unit, or taken over.
     """
 
     unit: Unit
@@ -56,6 +57,7 @@ class Observed:
     retry_s: float = 0.0
     condemned: str = ""
     last_end: str = ""
+    starts: int = 0
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,8 @@ class Supervisor:
         return {name: held.process for name, held in self._held.items() if held.process is not None}
 
     def observed(self) -> dict[str, Observed]:
-        """What is known of each unit."""
-        return {name: held.state for name, held in self._held.items()}
+        """What is known of each unit. On any thread."""
+        return {name: held.state for name, held in list(self._held.items())}
 
     def wake(self) -> None:
         """Says that what is desired may have changed."""
@@ -138,18 +138,20 @@ class Supervisor:
         except OSError as error:
             log.error("cannot start %s: %s", unit.name, error)
             now_s = self._clock()
-            state = Observed(unit, running=True, started_s=now_s, failures=before.failures)
+            state = replace(before, unit=unit, running=True, started_s=now_s, stopping_s=None)
             how = f"it could not be started: {error}"
             self._held[unit.name] = _Held(ended(state, now_s=now_s, back_off=self._back_off, how=how), None)
             self._changed.set()
             return
         log.info("started %s as process %d", unit.name, process.pid)
-        self._hold(process, failures=before.failures, last_end=before.last_end)
+        self._hold(process, before)
 
-    def _hold(self, process: Process, *, failures: int = 0, last_end: str = "") -> None:
-        state = Observed(
-            process.unit, running=True, started_s=self._clock(), failures=failures, last_end=last_end
-        )
+    def _hold(self, process: Process, before: Observed | None = None) -> None:
+        state = Observed(process.unit, running=True, started_s=self._clock(), starts=1)
+        if before is not None:
+            state = replace(
+                state, failures=before.failures, last_end=before.last_end, starts=before.starts + 1
+            )
         self._held[process.unit.name] = _Held(state, process)
         asyncio.get_running_loop().add_reader(process.pidfd, self._changed.set)
 

@@ -2,7 +2,7 @@
 
 One naming scheme: `skysail_`, the service, the thing, its base unit (`_seconds`, `_bytes`, `_rows`), `_total`
 for what only grows. Labels are names that operators gave (application, model, version), the replica's place
-among those of its version, and error codes; never the id of a call, of a context or of a process.
+among those of its version, error codes, and units of the supervisor; never the id of a call or of a context.
 """
 
 import re
@@ -71,6 +71,7 @@ _LANE = _VERSION + "applications.{application}.{priority}."
 _REPLICA = _VERSION + "replicas.each.{replica}."
 _SERVER = "model_server.{model}.{version}.{replica}."
 _HOP = "hops.{to}."
+_PROCESS = "supervisor.processes.{process}."
 
 FAMILIES = (
     # Frontend.
@@ -222,7 +223,17 @@ FAMILIES = (
     ),
     _counter("server_read_bytes", "Bytes read from connections.", "server.bytes_read"),
     _counter("server_written_bytes", "Bytes written to connections.", "server.bytes_written"),
-    # The process.
+    # The supervisor of a mesh.
+    _gauge("supervisor_process_running", "1 while the process runs, else 0.", _PROCESS + "running"),
+    _counter(
+        "supervisor_process_starts", "How often the process was started, or taken over.", _PROCESS + "starts"
+    ),
+    _gauge(
+        "supervisor_process_failures",
+        "How often in a row it has ended unasked, until it has run for a while.",
+        _PROCESS + "failures",
+    ),
+    # Any process.
     _gauge("build_info", "Always 1; the labels say what runs.", "build.{role}.{release}"),
     _gauge("applied_revision", "The configuration revision in force.", "configuration.applied_revision"),
     _gauge("store_connected", "1 while etcd answers, else 0.", "configuration.store_connected"),

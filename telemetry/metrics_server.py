@@ -1,17 +1,19 @@
-"""The port on which a process tells its metrics: GET /metrics and nothing else.
+"""The port on which a process tells its metrics: GET /metrics, and GET /targets where it knows the others.
 
 Runs on the process's own asyncio loop. What it holds for strangers is bounded: connections, the size of a
 request, the time that one may take. A connection answers one request.
 """
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from http import HTTPStatus
 
 from skysail.control.errors import FailedPrecondition
 from skysail.telemetry.collector import Stats, render
+from skysail.telemetry.targets import TargetGroup
 
 __all__ = ["MetricsServer"]
 
@@ -27,10 +29,18 @@ class MetricsServer:
 
     Args:
         stats: the counters of the process; called on a thread of its own.
+        targets: every process that tells metrics, for Prometheus' HTTP service discovery; called on a thread
+            of its own. None: this process does not know.
     """
 
-    def __init__(self, stats: Callable[[], Stats]) -> None:
-        self._stats = stats
+    def __init__(
+        self, stats: Callable[[], Stats], targets: Callable[[], Iterable[TargetGroup]] | None = None
+    ) -> None:
+        self._answers: dict[str, Callable[[str], tuple[bytes, str]]] = {
+            "/metrics": lambda accept: render(stats(), accept)
+        }
+        if targets is not None:
+            self._answers["/targets"] = lambda _: (json.dumps(list(targets())).encode(), "application/json")
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
 
@@ -91,18 +101,18 @@ class MetricsServer:
     async def _answer(self, head: str) -> tuple[HTTPStatus, bytes, str]:
         request, *lines = head.split("\r\n")
         method, _, rest = request.partition(" ")
-        if rest.partition(" ")[0].partition("?")[0] != "/metrics":
-            return HTTPStatus.NOT_FOUND, b"GET /metrics\n", "text/plain"
+        answer = self._answers.get(rest.partition(" ")[0].partition("?")[0])
+        hint = "".join(f"GET {path}\n" for path in self._answers).encode()
+        if answer is None:
+            return HTTPStatus.NOT_FOUND, hint, "text/plain"
         if method != "GET":
-            return HTTPStatus.METHOD_NOT_ALLOWED, b"GET /metrics\n", "text/plain"
+            return HTTPStatus.METHOD_NOT_ALLOWED, hint, "text/plain"
         headers = {
             name.strip().lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)
         }
         try:
-            body, media_type = await asyncio.to_thread(
-                lambda: render(self._stats(), headers.get("accept", ""))
-            )
+            body, media_type = await asyncio.to_thread(answer, headers.get("accept", ""))
         except Exception:
-            log.exception("the metrics could not be told")
+            log.exception("%s could not be answered", request)
             return HTTPStatus.INTERNAL_SERVER_ERROR, b"the process's log says more\n", "text/plain"
         return HTTPStatus.OK, body, media_type

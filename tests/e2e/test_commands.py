@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,20 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
 
 def models(mesh: Mesh) -> set[str]:
     return {one["name"] for one in mesh.json("status")["applications"]}
+
+
+def test_prometheus_finds_every_process_at_one_address(either: Mesh) -> None:
+    with urllib.request.urlopen(f"http://{either.json('status')['metrics']}/targets", timeout=10) as answer:
+        listed = json.load(answer)
+    roles = Counter(group["labels"]["role"] for group in listed)
+    services = {one["role"]: 1 for one in either.json("status")["services"]}
+    assert {**services, "supervisor": 1, "etcd": 1} == {
+        role: count for role, count in roles.items() if role != "model-server"
+    }
+    assert roles["model-server"] >= 4
+    for group in listed:
+        with urllib.request.urlopen(f"http://{group['targets'][0]}/metrics", timeout=10) as answer:
+            assert b"process_resident_memory_bytes" in answer.read()
 
 
 def test_second_up_says_that_it_runs_already(either: Mesh) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -25,17 +26,22 @@ from tests.plugins.oip_server import Doubler
 REQUESTS = "skysail_frontend_requests_total"
 
 
-async def scrape(service: Service) -> dict[str, dict[tuple[str, ...], float]]:
-    """Every sample by its name and its labels' values, in order of the labels' names."""
+async def get(service: Service, path: str) -> str:
+    """What the service's port for metrics answers."""
     host, _, port = service.metrics_address.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(b"GET /metrics HTTP/1.1\r\n\r\n")
+    writer.write(f"GET {path} HTTP/1.1\r\n\r\n".encode())
     async with asyncio.timeout(10):
         head, _, text = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     assert b" 200 OK" in head
+    return text.decode()
+
+
+async def scrape(service: Service) -> dict[str, dict[tuple[str, ...], float]]:
+    """Every sample by its name and its labels' values, in order of the labels' names."""
     found: dict[str, dict[tuple[str, ...], float]] = {}
-    for family in text_string_to_metric_families(text.decode()):
+    for family in text_string_to_metric_families(await get(service, "/metrics")):
         for sample in family.samples:
             labels = tuple(value for _, value in sorted(sample.labels.items()))
             found.setdefault(sample.name, {})[labels] = sample.value
@@ -119,12 +125,16 @@ async def test_each_service_tells_its_part_of_a_call(
         assert told["process_cpu_seconds_total"][()] > 0
 
 
-async def test_an_instance_says_where_its_metrics_are(
+async def test_every_service_lists_where_the_metrics_of_all_are(
     mesh: tuple[Path, SelectorService, BatcherService],
 ) -> None:
     path, selector, batcher = mesh
+    services = (path.frontend, selector, batcher)
     async with asyncio.timeout(10):
-        while len(path.frontend.snapshot.instances) < 3:
+        while any(len(one.snapshot.instances) < 3 for one in services):
             await asyncio.sleep(0.02)
-    announced = {one.role: one.metrics for one in path.frontend.snapshot.instances.values()}
-    assert announced == {one.role: one.metrics_address for one in (path.frontend, selector, batcher)}
+    for service in services:
+        listed = {
+            group["labels"]["role"]: group["targets"] for group in json.loads(await get(service, "/targets"))
+        }
+        assert listed == {one.role: [one.metrics_address] for one in services}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,8 +16,9 @@ from skysail.native import _core as core
 from skysail.telemetry.collector import MOST_SERIES, render
 from skysail.telemetry.families import FAMILIES, NONE, replica_label
 from skysail.telemetry.metrics_server import MetricsServer
+from skysail.telemetry.targets import target
 
-LABELS = {"application", "model", "version", "replica", "code", "reason", "priority", "to"}
+LABELS = {"application", "model", "version", "replica", "code", "reason", "priority", "to", "process"}
 
 
 def series(stats: dict[str, Any], name: str) -> dict[tuple[str, ...], float]:
@@ -136,6 +138,18 @@ async def test_the_port_tells_metrics_in_the_format_asked_for(port: int) -> None
     answer = await ask(port, openmetrics)
     assert b"application/openmetrics-text" in answer
     assert answer.endswith(b"# EOF\n")
+
+
+async def test_the_port_tells_targets_where_they_are_known(port: int) -> None:
+    assert b" 404 Not Found" in await ask(port, b"GET /targets HTTP/1.1\r\n\r\n")
+    group = target("127.0.0.1:9", role="batcher", id="b")
+    server = MetricsServer(lambda: {}, lambda: [group])
+    address = await server.start("127.0.0.1:0")
+    answer = await ask(int(address.rpartition(":")[2]), b"GET /targets HTTP/1.1\r\n\r\n")
+    await server.stop()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b" 200 OK" in head and b"Content-Type: application/json" in head
+    assert json.loads(body) == [group]
 
 
 @pytest.mark.parametrize(
