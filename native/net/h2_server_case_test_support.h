@@ -25,7 +25,10 @@ class ServerCase : public H2CaseTest {
     address_ = server_.Start();
     peer_ = std::make_unique<RawPeer>(address_.port);
   }
-  ~ServerCase() override { held_.clear(); }
+  ~ServerCase() override {
+    peer_.reset();  // or the server would wait for it to say that it goes
+    held_.clear();
+  }
 
   void Enter(State state) override {
     ASSERT_TRUE(peer_->connected());
