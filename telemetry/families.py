@@ -92,6 +92,9 @@ FAMILIES = (
         "From a call's arrival to its answer.",
         _APPLICATION + "latency_s",
     ),
+    _gauge(
+        "frontend_objective_seconds", "Within which a call is to be answered.", _APPLICATION + "objective_s"
+    ),
     # Selector.
     _counter("selector_chosen", "Calls sent on to a version.", _CHOICE + "chosen.{model}.{version}"),
     _counter(
@@ -230,7 +233,7 @@ FAMILIES = (
     ),
     _gauge(
         "supervisor_process_failures",
-        "How often in a row it has ended unasked, until it has run for a while.",
+        "How often in a row it had ended unasked when it was started latest.",
         _PROCESS + "failures",
     ),
     # Any process.

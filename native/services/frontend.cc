@@ -205,7 +205,9 @@ Report Frontend::Stats() const {
   const std::shared_ptr<const Snapshot> snapshot = snapshot_.Latest();
   Report applications;
   for (const auto& served : snapshot->served) {
-    applications.Add(served->application.name, served->stats->ToReport());
+    Report one = served->stats->ToReport();
+    one.Add("objective_s", static_cast<double>(served->application.objective) * 1e-9);
+    applications.Add(served->application.name, std::move(one));
   }
   Report report;
   report.Add("revision", static_cast<uint64_t>(snapshot->revision))
