@@ -145,9 +145,10 @@ void H2Session::Receive(const char* bytes, size_t size) {
 
 // Looks at the frames in `bytes` before anything is done for them; false when the peer has gone too far.
 bool H2Session::Inspect(std::string_view bytes) {
+  const TimeNs now = loop_.TurnTime();
   FrameHead frame;
   while (scanner_.Next(&bytes, &frame)) {
-    const Offence offence = budget_.OnFrame(frame, loop_.TurnTime());
+    const Offence offence = budget_.OnFrame(frame, now);
     if (offence == Offence::kNone) continue;
     Offend(offence);
     return false;

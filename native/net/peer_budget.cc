@@ -20,12 +20,9 @@ PeerBudget::PeerBudget(const PeerLimits& limits)
 
 Offence PeerBudget::OnRareFrame(const FrameHead& frame, TimeNs now) {
   switch (frame.type) {
-    case NGHTTP2_DATA: {
-      const bool ends = (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-      const bool may_be_empty = frame.length == 0 || (frame.flags & NGHTTP2_FLAG_PADDED) != 0;
-      if (ends || !may_be_empty) return Offence::kNone;
+    case NGHTTP2_DATA:  // empty, or it may be
+      if ((frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return Offence::kNone;
       return SpendControl(&useless_, sent_, now, Offence::kUselessFrameFlood);
-    }
     case NGHTTP2_HEADERS:
     case NGHTTP2_PUSH_PROMISE:
       ++begun_;

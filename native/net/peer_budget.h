@@ -29,7 +29,7 @@ class PeerBudget {
   explicit PeerBudget(const PeerLimits& limits);
 
   Offence OnFrame(const FrameHead& frame, TimeNs now) {
-    if (frame.type == NGHTTP2_DATA && frame.length > kMostPadding) return Offence::kNone;
+    if (frame.type == NGHTTP2_DATA && HoldsSomething(frame)) return Offence::kNone;
     if (frame.type == NGHTTP2_HEADERS && (frame.flags & NGHTTP2_FLAG_END_HEADERS) != 0) {
       ++begun_;
       return Offence::kNone;
@@ -47,8 +47,12 @@ class PeerBudget {
   void OnFrameSent() { ++sent_; }
 
  private:
-  // Padding is at most 255 bytes and its length: a larger DATA frame holds something.
+  // Padding is at most 255 bytes and its length.
   static constexpr uint32_t kMostPadding = 256;
+  static bool HoldsSomething(const FrameHead& data) {
+    return data.length > kMostPadding ||
+           (data.length > 0 && (data.flags & NGHTTP2_FLAG_PADDED) == 0);
+  }
   // A peer may give credit for each frame, and for each call, in several pieces, for the stream and the
   // connection.
   static constexpr uint64_t kWindowUpdatesPerFrame = 10;

@@ -52,6 +52,16 @@ inline bool ReadVarint(const char** at, const char* end, uint64_t* value) {
   }
   return false;
 }
+// The same for a tag or a length.
+inline bool ReadVarint32(const char** at, const char* end, uint64_t* value) {
+  const char* const start = *at;
+  if (start != end && static_cast<signed char>(*start) >= 0) {
+    *value = static_cast<uint8_t>(*start);
+    *at = start + 1;
+    return true;
+  }
+  return ReadVarint(at, end, value) && *at - start <= kMaxVarint32;
+}
 
 // Walks the fields of one message.
 class Reader {
@@ -65,8 +75,7 @@ class Reader {
     const char* const start = at_;
     const char* p = at_;
     uint64_t tag;
-    if (!ReadVarint(&p, end_, &tag) || (tag >> 3) == 0 || (tag >> 3) > kMaxNumber ||
-        p - start > kMaxVarint32) {
+    if (!ReadVarint32(&p, end_, &tag) || (tag >> 3) == 0 || (tag >> 3) > kMaxNumber) {
       return Fail();
     }
     field->number = static_cast<uint32_t>(tag >> 3);
@@ -77,9 +86,7 @@ class Reader {
         break;
       case Type::kLength: {
         uint64_t length;
-        const char* const prefix = p;
-        if (!ReadVarint(&p, end_, &length) || length > static_cast<uint64_t>(end_ - p) ||
-            p - prefix > kMaxVarint32) {
+        if (!ReadVarint32(&p, end_, &length) || length > static_cast<uint64_t>(end_ - p)) {
           return Fail();
         }
         field->bytes = std::string_view(p, length);
@@ -140,15 +147,26 @@ inline char* PutVarint(char* to, uint64_t value) {
 }
 inline void AppendVarint(std::string* out, uint64_t value) {
   char buffer[kMaxVarint];
-  out->append(buffer, PutVarint(buffer, value));
+  out->append(buffer, static_cast<size_t>(PutVarint(buffer, value) - buffer));
+}
+inline uint64_t Tag(int field, Type type) {
+  return static_cast<uint64_t>(field) << 3 | static_cast<uint8_t>(type);
 }
 inline void AppendTag(std::string* out, int field, Type type) {
-  AppendVarint(out, static_cast<uint64_t>(field) << 3 | static_cast<uint8_t>(type));
+  AppendVarint(out, Tag(field, type));
+}
+// Tag and value together: to grow a string costs more than to write a few bytes.
+inline void AppendTagged(std::string* out, int field, Type type, uint64_t value) {
+  char buffer[2 * kMaxVarint];
+  const char* const end = PutVarint(PutVarint(buffer, Tag(field, type)), value);
+  out->append(buffer, static_cast<size_t>(end - buffer));
+}
+inline void AppendNumber(std::string* out, int field, uint64_t value) {
+  AppendTagged(out, field, Type::kVarint, value);
 }
 // The tag and the length of a field whose `size` bytes follow.
 inline void AppendPrefix(std::string* out, int field, size_t size) {
-  AppendTag(out, field, Type::kLength);
-  AppendVarint(out, size);
+  AppendTagged(out, field, Type::kLength, size);
 }
 inline void AppendBytes(std::string* out, int field, std::string_view bytes) {
   AppendPrefix(out, field, bytes.size());

@@ -18,9 +18,7 @@ namespace wire = oip::wire;
 constexpr uint64_t kMostTimeoutUs = uint64_t{366} * 24 * 3600 * 1000 * 1000;
 
 void AppendNumber(std::string* out, int field, uint64_t value) {
-  if (value == 0) return;
-  wire::AppendTag(out, field, wire::Type::kVarint);
-  wire::AppendVarint(out, value);
+  if (value != 0) wire::AppendNumber(out, field, value);
 }
 void AppendText(std::string* out, int field, std::string_view text) {
   if (!text.empty()) wire::AppendBytes(out, field, text);
@@ -96,8 +94,7 @@ Bytes EncodeHopRequest(uint64_t call_id, const InferCall& call, TimeNs now) {
   AppendNumber(&head, 1, call_id);
   if (call.deadline() != kNever) {
     const TimeNs left = std::max<TimeNs>(call.deadline() - now, 0);
-    wire::AppendTag(&head, 3, wire::Type::kVarint);
-    wire::AppendVarint(&head, static_cast<uint64_t>(left / kMicrosecond));
+    wire::AppendNumber(&head, 3, static_cast<uint64_t>(left / kMicrosecond));
   }
   AppendText(&head, 4, call.trace.traceparent);
   AppendText(&head, 5, call.trace.tracestate);

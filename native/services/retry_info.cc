@@ -11,9 +11,7 @@ namespace wire = oip::wire;
 constexpr char kRetryInfoType[] = "type.googleapis.com/google.rpc.RetryInfo";
 
 void AppendNumber(std::string* out, int field, int64_t value) {
-  if (value == 0) return;
-  wire::AppendTag(out, field, wire::Type::kVarint);
-  wire::AppendVarint(out, static_cast<uint64_t>(value));
+  if (value != 0) wire::AppendNumber(out, field, static_cast<uint64_t>(value));
 }
 
 }  // namespace

@@ -477,6 +477,7 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
 void VersionQueue::Deliver(Batch& batch) {
   Result<std::vector<Bytes>> cut =
       CutAnswer(batch.answer(), batch.members(), version_->signature);
+  const TimeNs now = clock_.Now();  // all are answered at once
   if (place_.cache != nullptr && cut.ok()) {
     for (const auto& work : batch.members()) place_.cache->Prefetch(CacheKeyOf(*work));
   }
@@ -493,7 +494,7 @@ void VersionQueue::Deliver(Batch& batch) {
       place_.cache->Insert(CacheKeyOf(*work), value.view(), place_.ttl);  // keeps a copy
       payload = Bytes(value);
     }
-    Answer(*work, payload);
+    Answer(*work, payload, now);
   }
 }
 
@@ -518,7 +519,7 @@ void VersionQueue::FailFirst(std::unique_ptr<Work> work, const InferResponse& re
   }
 }
 
-void VersionQueue::Answer(Work& work, const Bytes& payload) {
+void VersionQueue::Answer(Work& work, const Bytes& payload, TimeNs now) {
   for (const auto& ticket : work.tickets) {
     if (!ticket->waiting()) continue;
     InferResponse response;
@@ -528,12 +529,12 @@ void VersionQueue::Answer(Work& work, const Bytes& payload) {
     response.cache = work.key.empty()  ? CacheOutcome::kNone
                      : ticket->joined ? CacheOutcome::kCoalesced
                                       : CacheOutcome::kMiss;
-    Finish(*ticket, std::move(response));
+    Finish(*ticket, std::move(response), now);
   }
 }
 
-void VersionQueue::Finish(Ticket& ticket, InferResponse response) {
-  stats_->calls.Ended(response.status.kind(), clock_.Now() - ticket.arrived);
+void VersionQueue::Finish(Ticket& ticket, InferResponse response, TimeNs now) {
+  stats_->calls.Ended(response.status.kind(), now - ticket.arrived);
   ticket.Answer(std::move(response));
 }
 

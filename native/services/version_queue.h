@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -92,8 +93,9 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // Ends the work: `response` is the first caller's; those who joined it are put into the queue anew,
   // each for itself.
   void FailFirst(std::unique_ptr<Work> work, const InferResponse& response);
-  void Answer(Work& work, const Bytes& payload);
-  void Finish(Ticket& ticket, InferResponse response);
+  void Answer(Work& work, const Bytes& payload, TimeNs now);
+  void Finish(Ticket& ticket, InferResponse response) { Finish(ticket, std::move(response), clock_.Now()); }
+  void Finish(Ticket& ticket, InferResponse response, TimeNs now);
 
   batching::Terms TermsAt(TimeNs now) const;
   // The paces of the replicas that are in rotation; valid until the next call of it.
