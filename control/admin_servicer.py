@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import grpc
 
+from skysail.control.errors import InvalidArgument
 from skysail.proto import admin_pb2 as pb
 from skysail.proto import admin_pb2_grpc as pb_grpc
 
@@ -11,12 +12,32 @@ __all__ = ["AdminServicer"]
 
 
 class AdminServicer(pb_grpc.AdminServicer):
-    """Answers with a report that the service makes; `report` is called on any thread."""
+    """Answers with what the service makes, on any thread.
 
-    def __init__(self, report: Callable[[], pb.GetStatsResponse]) -> None:
+    Args:
+        report: its state and counters.
+        window: what it counted from so many seconds ago to so many seconds ago; None: it remembers nothing.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[], pb.GetStatsResponse],
+        window: Callable[[float, float], pb.GetWindowResponse] | None = None,
+    ) -> None:
         self._report = report
+        self._window = window
 
     def GetStats(  # noqa: D102
         self, request: pb.GetStatsRequest, context: grpc.ServicerContext
     ) -> pb.GetStatsResponse:
         return self._report()
+
+    def GetWindow(  # noqa: D102
+        self, request: pb.GetWindowRequest, context: grpc.ServicerContext
+    ) -> pb.GetWindowResponse:
+        if self._window is None:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, "this process remembers nothing of its counters")
+        try:
+            return self._window(request.from_s, request.to_s)
+        except InvalidArgument as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))

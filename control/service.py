@@ -39,8 +39,10 @@ from skysail.control.store import Store
 from skysail.native import _core as core
 from skysail.native.grpc_handlers import GrpcHandlers
 from skysail.proto import admin_pb2, admin_pb2_grpc, inference_pb2, inference_pb2_grpc
+from skysail.telemetry.history import History
 from skysail.telemetry.metrics_server import MetricsServer
 from skysail.telemetry.targets import targets
+from skysail.telemetry.window import encode
 
 __all__ = ["Plane", "Service"]
 
@@ -86,6 +88,7 @@ class Service(ABC):
         self.http_address: str | None = None
         #: Where GET /metrics and GET /targets are answered; known once started.
         self.metrics_address = ""
+        self._history = History()
         self._metrics = MetricsServer(self.measurements, lambda: targets(self.snapshot))
         self._packed = False
         self._own_store = EtcdStore(store) if isinstance(store, str) else None
@@ -155,7 +158,7 @@ class Service(ABC):
             self.namespace, snapshot=lambda: self.snapshot, ready=lambda: self.ready
         )
         inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(oip, handlers)
-        admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self.report), handlers)
+        admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self.report, self.window), handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, handlers)
         proto.include(health_pb2.DESCRIPTOR)
         reflection.enable_server_reflection(
@@ -178,6 +181,7 @@ class Service(ABC):
         self._failure = asyncio.get_running_loop().create_future()
         self._spawn(self._mirror.run())
         self._spawn(self._registration.run())
+        self._spawn(self._history.run(self.measurements))
 
     async def wait_ready(self) -> None:
         """Waits until calls are taken; raises what made that impossible."""
@@ -237,6 +241,13 @@ class Service(ABC):
             applied_revision=self._mirror.applied_revision,
             uptime_s=time.monotonic() - self._started,
             stats_json=json.dumps(stats),
+        )
+
+    def window(self, from_s: float, to_s: float) -> admin_pb2.GetWindowResponse:
+        """What was counted from so many seconds ago to so many seconds ago. On any thread."""
+        began_s, ended_s, window = self._history.window(self.measurements(), from_s=from_s, to_s=to_s)
+        return admin_pb2.GetWindowResponse(
+            role=self.role, id=self.id, from_s=began_s, to_s=ended_s, series=encode(window)
         )
 
     def measurements(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The C++ core, as Python sees it. Checked against the built module by stubtest."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Never, final, type_check_only
+from typing import Any, Never, final, overload, type_check_only
 
 @type_check_only
 class _Bound(type):
@@ -130,6 +130,13 @@ class Histogram(metaclass=_Bound):
 class HistogramSnapshot(metaclass=_Bound):
     """What a histogram held at one instant; `a + b` joins two, `later - earlier` is a window."""
 
+    @overload
+    def __init__(self) -> None: ...
+    @overload
+    def __init__(self, buckets: Mapping[int, int], sum: int) -> None: ...
+    @property
+    def buckets(self) -> dict[int, int]:
+        """The number of values in each bucket that holds any, by its place."""
     def __add__(self, other: HistogramSnapshot) -> HistogramSnapshot: ...
     def __sub__(self, other: HistogramSnapshot) -> HistogramSnapshot: ...
     @property

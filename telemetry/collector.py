@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from skysail.native._core import HistogramSnapshot
 from skysail.telemetry.families import FAMILIES, NONE, Family
 
-__all__ = ["MOST_SERIES", "render"]
+__all__ = ["MOST_SERIES", "Stats", "find", "render"]
 
 #: The most label sets of a metric. Those that come first in order of their labels are told.
 MOST_SERIES = 1000
@@ -63,14 +63,14 @@ class _Collector(Collector):
         stats = dict(self._stats())
         left_out: dict[str, int] = {}
         for family in FAMILIES:
-            found = sorted(_find(family, {**stats, "left_out": left_out}), key=lambda one: one[0])
+            found = sorted(find(family, {**stats, "left_out": left_out}), key=lambda one: one[0])
             if len(found) > MOST_SERIES:
                 left_out[family.told_as] = len(found) - MOST_SERIES
             if found:
                 yield _metric(family, found[:MOST_SERIES])
 
 
-def _find(family: Family, stats: Stats) -> Iterator[tuple[tuple[str, ...], Any]]:
+def find(family: Family, stats: Stats) -> Iterator[tuple[tuple[str, ...], Any]]:
     """The label values and the value of every series of a metric."""
     for path in family.paths:
         for labels, value in _walk(path.split("."), stats, {}):

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <map>
 #include <vector>
 
 #include "bindings/bindings.h"
@@ -24,6 +25,26 @@ std::vector<uint64_t> CountsUpTo(const Snapshot& snapshot, const std::vector<uin
   return snapshot.CountsUpTo(bounds);
 }
 
+std::map<int, uint64_t> Occupied(const Snapshot& snapshot) {
+  std::map<int, uint64_t> found;
+  for (size_t i = 0; i < snapshot.buckets.size(); ++i) {
+    if (snapshot.buckets[i] > 0) found.emplace_hint(found.end(), static_cast<int>(i), snapshot.buckets[i]);
+  }
+  return found;
+}
+
+Snapshot FromOccupied(const std::map<int, uint64_t>& buckets, uint64_t sum) {
+  Snapshot snapshot;
+  snapshot.buckets.resize(Histogram::kBuckets);
+  for (const auto& [index, count] : buckets) {
+    if (index < 0 || index >= Histogram::kBuckets) throw py::value_error("there is no such bucket");
+    snapshot.buckets[static_cast<size_t>(index)] = count;
+    snapshot.count += count;
+  }
+  snapshot.sum = sum;
+  return snapshot;
+}
+
 }  // namespace
 
 void BindHistogram(py::module_& module) {
@@ -32,6 +53,9 @@ void BindHistogram(py::module_& module) {
       "What a histogram held at one instant. `a + b` joins two, `later - earlier` of the\n"
       "same histogram is the window between them.")
       .def(py::init<>())
+      .def(py::init(&FromOccupied), py::arg("buckets"), py::arg("sum"))
+      .def_property_readonly("buckets", &Occupied,
+                             "The number of values in each bucket that holds any, by its place.")
       .def_readonly("count", &Snapshot::count, "How many values were recorded.")
       .def_readonly("sum", &Snapshot::sum, "Their exact sum.")
       .def_property_readonly("mean", &Snapshot::Mean, "Their mean; 0 when there are none.")

@@ -34,6 +34,20 @@ def test_snapshots_subtract_to_a_window_and_add_up() -> None:
     assert earlier.count == 1
 
 
+def test_a_snapshot_is_rebuilt_from_its_buckets() -> None:
+    histogram = Histogram()
+    for value in (0, 7, 7, 1_000_000, 1 << 60):
+        histogram.record(value)
+    told = histogram.snapshot()
+    again = HistogramSnapshot(told.buckets, told.sum)
+    assert list(told.buckets.values()) == [1, 2, 1, 1]
+    assert (again.count, again.sum, again.buckets) == (told.count, told.sum, told.buckets)
+    assert again.quantile(0.6) == told.quantile(0.6)
+    assert (again - told).count == 0
+    with pytest.raises(ValueError, match="no such bucket"):
+        HistogramSnapshot({1 << 20: 1}, 0)
+
+
 def test_a_quantile_outside_0_to_1_is_refused() -> None:
     with pytest.raises(ValueError, match="q must be"):
         Histogram().snapshot().quantile(1.5)

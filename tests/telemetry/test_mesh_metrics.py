@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import cast
 
 import grpc
 import pytest
@@ -18,8 +19,10 @@ from skysail.control.memory_store import MemoryStore
 from skysail.control.options import ServiceOptions
 from skysail.control.service import Service
 from skysail.frontend import FrontendService
+from skysail.proto import admin_pb2, admin_pb2_grpc
 from skysail.proto import inference_pb2_grpc as pb_grpc
 from skysail.selector import SelectorService
+from skysail.telemetry.window import decode
 from tests.frontend.test_mesh import EDGE, Path, asking, doubling
 from tests.plugins.oip_server import Doubler
 
@@ -123,6 +126,24 @@ async def test_each_service_tells_its_part_of_a_call(
         assert told["skysail_build_info"] == {(__version__, service.role): 1}
         assert told["skysail_server_connections_total"][()] >= 1
         assert told["process_cpu_seconds_total"][()] > 0
+
+
+async def test_every_service_tells_what_it_counted_in_a_window(
+    mesh: tuple[Path, SelectorService, BatcherService],
+) -> None:
+    path, _, _ = mesh
+    for _ in range(3):
+        await path.infer(asking(7, 7))
+    async with grpc.aio.insecure_channel(path.frontend.address) as channel:
+        admin = cast("admin_pb2_grpc.AdminAsyncStub", admin_pb2_grpc.AdminStub(channel))
+        told = await admin.GetWindow(admin_pb2.GetWindowRequest(from_s=60), timeout=10)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await admin.GetWindow(admin_pb2.GetWindowRequest(from_s=1, to_s=2), timeout=10)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    window = decode(told.from_s - told.to_s, told.series)
+    assert window.total("skysail_frontend_requests", application="double", code="ok") >= 3
+    assert window.distribution("skysail_frontend_request_duration_seconds").count >= 3
+    assert told.role == "frontend" and 0 < window.seconds < 60
 
 
 async def test_every_service_lists_where_the_metrics_of_all_are(

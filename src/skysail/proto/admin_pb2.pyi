@@ -4,7 +4,9 @@ isort:skip_file
 What every Skysail service answers about itself, beside its inference service."""
 
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import typing
 
@@ -61,3 +63,119 @@ class GetStatsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["applied_revision", b"applied_revision", "id", b"id", "role", b"role", "stats_json", b"stats_json", "uptime_s", b"uptime_s", "version", b"version"]) -> None: ...
 
 global___GetStatsResponse = GetStatsResponse
+
+@typing.final
+class GetWindowRequest(google.protobuf.message.Message):
+    """From when to when. A service looks at itself every ten seconds, and remembers an hour of that, the older
+    part by the minute.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FROM_S_FIELD_NUMBER: builtins.int
+    TO_S_FIELD_NUMBER: builtins.int
+    from_s: builtins.float
+    """How many seconds ago it begins; what began later than that begins with the process."""
+    to_s: builtins.float
+    """How many seconds ago it ends; 0: now."""
+    def __init__(
+        self,
+        *,
+        from_s: builtins.float = ...,
+        to_s: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["from_s", b"from_s", "to_s", b"to_s"]) -> None: ...
+
+global___GetWindowRequest = GetWindowRequest
+
+@typing.final
+class GetWindowResponse(google.protobuf.message.Message):
+    """What one service process counted meanwhile."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: builtins.int
+    ID_FIELD_NUMBER: builtins.int
+    FROM_S_FIELD_NUMBER: builtins.int
+    TO_S_FIELD_NUMBER: builtins.int
+    SERIES_FIELD_NUMBER: builtins.int
+    role: builtins.str
+    """As in GetStatsResponse."""
+    id: builtins.str
+    from_s: builtins.float
+    """How many seconds ago it did begin and end: at the latest looks before what was asked for."""
+    to_s: builtins.float
+    @property
+    def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Series]: ...
+    def __init__(
+        self,
+        *,
+        role: builtins.str = ...,
+        id: builtins.str = ...,
+        from_s: builtins.float = ...,
+        to_s: builtins.float = ...,
+        series: collections.abc.Iterable[global___Series] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["from_s", b"from_s", "id", b"id", "role", b"role", "series", b"series", "to_s", b"to_s"]) -> None: ...
+
+global___GetWindowResponse = GetWindowResponse
+
+@typing.final
+class Series(google.protobuf.message.Message):
+    """One label set of one metric, as GET /metrics names them, without `_total`."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: builtins.int
+    LABELS_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    DISTRIBUTION_FIELD_NUMBER: builtins.int
+    metric: builtins.str
+    value: builtins.float
+    """By how much a counter grew; of a gauge, what it is now."""
+    @property
+    def labels(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The values of its labels, in the order in which docs/metrics.md lists them."""
+
+    @property
+    def distribution(self) -> global___Distribution:
+        """Of a histogram, in the place of a value."""
+
+    def __init__(
+        self,
+        *,
+        metric: builtins.str = ...,
+        labels: collections.abc.Iterable[builtins.str] | None = ...,
+        value: builtins.float = ...,
+        distribution: global___Distribution | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["distribution", b"distribution"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["distribution", b"distribution", "labels", b"labels", "metric", b"metric", "value", b"value"]) -> None: ...
+
+global___Series = Series
+
+@typing.final
+class Distribution(google.protobuf.message.Message):
+    """How many values were seen in each bucket, of those that were not empty. Equal releases have equal buckets."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BUCKETS_FIELD_NUMBER: builtins.int
+    COUNTS_FIELD_NUMBER: builtins.int
+    SUM_FIELD_NUMBER: builtins.int
+    sum: builtins.int
+    """Of all values: nanoseconds, or rows."""
+    @property
+    def buckets(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]: ...
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        buckets: collections.abc.Iterable[builtins.int] | None = ...,
+        counts: collections.abc.Iterable[builtins.int] | None = ...,
+        sum: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["buckets", b"buckets", "counts", b"counts", "sum", b"sum"]) -> None: ...
+
+global___Distribution = Distribution

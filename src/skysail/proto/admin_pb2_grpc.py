@@ -20,6 +20,11 @@ class AdminStub(object):
                 request_serializer=skysail_dot_proto_dot_admin__pb2.GetStatsRequest.SerializeToString,
                 response_deserializer=skysail_dot_proto_dot_admin__pb2.GetStatsResponse.FromString,
                 )
+        self.GetWindow = channel.unary_unary(
+                '/skysail.v1.Admin/GetWindow',
+                request_serializer=skysail_dot_proto_dot_admin__pb2.GetWindowRequest.SerializeToString,
+                response_deserializer=skysail_dot_proto_dot_admin__pb2.GetWindowResponse.FromString,
+                )
 
 
 class AdminServicer(object):
@@ -33,6 +38,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetWindow(self, request, context):
+        """What was counted between two instants of the last hour, under the names of its metrics.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -40,6 +52,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.GetStats,
                     request_deserializer=skysail_dot_proto_dot_admin__pb2.GetStatsRequest.FromString,
                     response_serializer=skysail_dot_proto_dot_admin__pb2.GetStatsResponse.SerializeToString,
+            ),
+            'GetWindow': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetWindow,
+                    request_deserializer=skysail_dot_proto_dot_admin__pb2.GetWindowRequest.FromString,
+                    response_serializer=skysail_dot_proto_dot_admin__pb2.GetWindowResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -66,5 +83,22 @@ class Admin(object):
         return grpc.experimental.unary_unary(request, target, '/skysail.v1.Admin/GetStats',
             skysail_dot_proto_dot_admin__pb2.GetStatsRequest.SerializeToString,
             skysail_dot_proto_dot_admin__pb2.GetStatsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetWindow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/skysail.v1.Admin/GetWindow',
+            skysail_dot_proto_dot_admin__pb2.GetWindowRequest.SerializeToString,
+            skysail_dot_proto_dot_admin__pb2.GetWindowResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

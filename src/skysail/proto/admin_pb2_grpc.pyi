@@ -27,6 +27,12 @@ class AdminStub:
     ]
     """A snapshot of the service's state and counters; cheap enough to ask every second."""
 
+    GetWindow: grpc.UnaryUnaryMultiCallable[
+        skysail.proto.admin_pb2.GetWindowRequest,
+        skysail.proto.admin_pb2.GetWindowResponse,
+    ]
+    """What was counted between two instants of the last hour, under the names of its metrics."""
+
 class AdminAsyncStub:
     """Served on the same port as the inference service."""
 
@@ -35,6 +41,12 @@ class AdminAsyncStub:
         skysail.proto.admin_pb2.GetStatsResponse,
     ]
     """A snapshot of the service's state and counters; cheap enough to ask every second."""
+
+    GetWindow: grpc.aio.UnaryUnaryMultiCallable[
+        skysail.proto.admin_pb2.GetWindowRequest,
+        skysail.proto.admin_pb2.GetWindowResponse,
+    ]
+    """What was counted between two instants of the last hour, under the names of its metrics."""
 
 class AdminServicer(metaclass=abc.ABCMeta):
     """Served on the same port as the inference service."""
@@ -46,5 +58,13 @@ class AdminServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[skysail.proto.admin_pb2.GetStatsResponse, collections.abc.Awaitable[skysail.proto.admin_pb2.GetStatsResponse]]:
         """A snapshot of the service's state and counters; cheap enough to ask every second."""
+
+    @abc.abstractmethod
+    def GetWindow(
+        self,
+        request: skysail.proto.admin_pb2.GetWindowRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[skysail.proto.admin_pb2.GetWindowResponse, collections.abc.Awaitable[skysail.proto.admin_pb2.GetWindowResponse]]:
+        """What was counted between two instants of the last hour, under the names of its metrics."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
