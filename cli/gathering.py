@@ -194,7 +194,7 @@ def _in_rotation(snapshot: Snapshot, version: Version | None, stats: list[dict[s
     """The replicas that are there and, as far as a batcher says so, answer."""
     if version is None:
         return 0
-    there = len(views.ready_replicas(snapshot, version)) + len(version.endpoints)
+    there = len(views.ready_replicas(snapshot.replicas.values(), version)) + len(version.endpoints)
     return min(there, max((one["replicas"]["ready"] for one in stats), default=there))
 
 

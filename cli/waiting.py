@@ -53,7 +53,7 @@ async def wait_for_replicas(
     units = [f"{version.model}@{version.version}@{slot}" for slot in range(wanted)]
     before = _failures(home, units)
     while True:
-        ready = len(views.ready_replicas(await read_snapshot(store), version))
+        ready = len(views.ready_replicas((await read_snapshot(store)).replicas.values(), version))
         if ready == wanted:
             return
         for name, failures in _failures(home, units).items():

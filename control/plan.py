@@ -9,6 +9,7 @@
 """
 
 import logging
+from collections.abc import Iterable
 from functools import lru_cache
 
 from skysail.control import schema, views
@@ -45,8 +46,17 @@ def selector_routes(snapshot: Snapshot) -> list[core.Route]:
 
 def batcher_versions(snapshot: Snapshot) -> list[core.ServedVersion]:
     """Every version that its model's document names, with the replicas that are ready."""
+    asking = views.asking(snapshot)
+    replicas: dict[tuple[str, str], list[schema.Replica]] = {}
+    for one in snapshot.replicas.values():
+        replicas.setdefault((one.model, one.version), []).append(one)
     return [
-        _served(snapshot, model, snapshot.versions[model.name, name])
+        _served(
+            model,
+            snapshot.versions[model.name, name],
+            replicas=replicas.get((model.name, name), []),
+            applications=asking.get(model.name, []),
+        )
         for model in snapshot.models.values()
         for name in model.versions
         if (model.name, name) in snapshot.versions
@@ -91,29 +101,32 @@ def _default(encoded: bytes, signature: bytes | None) -> bytes | None:
         return None
 
 
-def _served(snapshot: Snapshot, model: schema.Model, version: schema.Version) -> core.ServedVersion:
-    replicas = [
+def _served(
+    model: schema.Model,
+    version: schema.Version,
+    *,
+    replicas: Iterable[schema.Replica],
+    applications: Iterable[schema.Application],
+) -> core.ServedVersion:
+    ready = [
         core.Endpoint(one.id, one.address, label=replica_label(one.id))
-        for one in views.ready_replicas(snapshot, version)
+        for one in views.ready_replicas(replicas, version)
     ]
     return core.ServedVersion(
         model.name,
         version.version,
         digest=version.artefact.digest,
         signature=None if version.signature is None else _signature(version.signature.encode()),
-        objective_s=views.objective_s(snapshot, model.name),
+        objective_s=views.objective_s(applications),
         replicas=[
-            *replicas,
+            *ready,
             *(core.Endpoint(one, one, label=str(at)) for at, one in enumerate(version.endpoints)),
         ],
         cache=model.cache.enabled and (version.loader != "endpoint" or version.immutable),
         cache_ttl_s=model.cache.ttl_s,
         cache_quota_bytes=model.cache.quota_mib << 20,
         max_batch_rows=model.batching.max_rows,
-        shares=[
-            core.Share(one.name, weight=one.weight, priority=one.priority)
-            for one in views.asking(snapshot, model.name)
-        ],
+        shares=[core.Share(one.name, weight=one.weight, priority=one.priority) for one in applications],
     )
 
 

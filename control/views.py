@@ -1,6 +1,6 @@
 """Questions about a snapshot that services, commands and tests ask alike. Pure functions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from skysail.control.schema import Application, Replica, Signature, Version
 from skysail.control.snapshot import Snapshot
@@ -23,14 +23,18 @@ def applications(snapshot: Snapshot) -> Mapping[str, Application]:
     return {**implicit, **snapshot.applications}
 
 
-def asking(snapshot: Snapshot, model: str) -> list[Application]:
-    """The applications that may ask the model."""
-    return [application for application in applications(snapshot).values() if model in application.models]
+def asking(snapshot: Snapshot) -> Mapping[str, Sequence[Application]]:
+    """The applications that may ask each model, by its name; without models that none asks."""
+    found: dict[str, list[Application]] = {}
+    for application in applications(snapshot).values():
+        for model in dict.fromkeys(application.models):
+            found.setdefault(model, []).append(application)
+    return found
 
 
-def objective_s(snapshot: Snapshot, model: str) -> float:
-    """The strictest objective among the applications that may ask the model."""
-    objectives = [application.objective_ms for application in asking(snapshot, model)]
+def objective_s(applications: Iterable[Application]) -> float:
+    """The strictest objective among applications; the default one where there is none."""
+    objectives = [application.objective_ms for application in applications]
     return min(objectives, default=Application.model_fields["objective_ms"].default) / 1000
 
 
@@ -57,11 +61,11 @@ def signature(snapshot: Snapshot, application: Application) -> Signature | None:
     return found[0] if found and all(one == found[0] for one in found) else None
 
 
-def ready_replicas(snapshot: Snapshot, version: Version) -> list[Replica]:
-    """The running copies of exactly this artefact."""
+def ready_replicas(replicas: Iterable[Replica], version: Version) -> list[Replica]:
+    """Those that are running copies of exactly this artefact."""
     return [
         replica
-        for replica in snapshot.replicas.values()
+        for replica in replicas
         if (replica.model, replica.version) == (version.model, version.version)
         and replica.digest == version.artefact.digest
     ]
@@ -71,7 +75,7 @@ def is_ready(snapshot: Snapshot, model: str, version: str | None = None) -> bool
     """Whether a call of that version (None: of any version in the route) would find somebody to answer it."""
     names = [version] if version is not None else list(route(snapshot, model))
     versions = [snapshot.versions[model, name] for name in names if (model, name) in snapshot.versions]
-    return any(one.endpoints or ready_replicas(snapshot, one) for one in versions)
+    return any(one.endpoints or ready_replicas(snapshot.replicas.values(), one) for one in versions)
 
 
 def not_applied(snapshot: Snapshot, revision: int, *, roles: Iterable[str] | None = None) -> list[str]:

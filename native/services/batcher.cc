@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -79,14 +80,13 @@ Batcher::~Batcher() { Publish({}, 0); }
 Status Batcher::Publish(const std::vector<ServedVersion>& versions, int64_t revision) {
   std::lock_guard<std::mutex> lock(publishing_);
   const std::shared_ptr<const Snapshot> old = snapshot_.Latest();
-  for (size_t i = 0; i < versions.size(); ++i) {
-    Status status = CheckVersion(versions[i]);
+  std::set<std::pair<std::string_view, std::string_view>> seen;
+  for (const ServedVersion& version : versions) {
+    Status status = CheckVersion(version);
     if (!status.ok()) return status;
-    for (size_t j = 0; j < i; ++j) {
-      if (versions[j].model == versions[i].model && versions[j].version == versions[i].version) {
-        return InvalidArgument("model '" + versions[i].model + "' version '" +
-                               versions[i].version + "' is given twice");
-      }
+    if (!seen.emplace(version.model, version.version).second) {
+      return InvalidArgument("model '" + version.model + "' version '" + version.version +
+                             "' is given twice");
     }
   }
   auto snapshot = std::make_shared<Snapshot>();

@@ -88,9 +88,9 @@ def test_the_strictest_objective_rules() -> None:
         "slow": Application(name="slow", models=("digits",), objective_ms=5000.0),
         "fast": Application(name="fast", models=("other", "digits"), objective_ms=20.0),
     }
-    assert views.objective_s(snapshot(), "digits") == 1.0
-    assert views.objective_s(snapshot(applications=applications), "digits") == 0.02
-    assert views.objective_s(snapshot(applications=applications), "unknown") == 1.0
+    assert views.objective_s(views.asking(snapshot())["digits"]) == 1.0
+    assert views.objective_s(views.asking(snapshot(applications=applications))["digits"]) == 0.02
+    assert views.objective_s([]) == 1.0
 
 
 def test_instances_that_lag_behind_are_named() -> None:

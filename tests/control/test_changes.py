@@ -173,7 +173,7 @@ async def test_an_application_needs_its_models_and_a_fitting_default(store: Memo
     await changes.set_application(store, wanted)
     seen = await snapshot(store)
     assert seen.applications["a"] == wanted
-    assert views.objective_s(seen, "digits") == 0.005
+    assert views.objective_s(views.asking(seen)["digits"]) == 0.005
 
 
 async def test_removing_an_application_leaves_the_implicit_one(store: MemoryStore) -> None:

@@ -4,10 +4,11 @@ import logging
 
 import pytest
 
-from skysail.control import plan
-from skysail.control.schema import Application, Instance
+from skysail.control import plan, views
+from skysail.control.schema import Application, Instance, Model, VersionTarget
 from skysail.control.snapshot import Snapshot
 from tests.control.test_catalogue import replica, snapshot
+from tests.control.test_changes import version
 
 
 def instance(number: str, **fields: object) -> Instance:
@@ -59,3 +60,16 @@ def test_a_default_that_does_not_fit_is_left_out_and_complained_about_once(
     [record] = caplog.records
     assert "misfit goes without its default output" in record.getMessage()
     assert "expected one row of shape [1]" in record.getMessage()
+
+
+def test_applications_are_gathered_once_however_many_versions_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A change must not take the square of the number of models."""
+    gathered = []
+    applications = views.applications
+    monkeypatch.setattr(views, "applications", lambda seen: gathered.append(1) or applications(seen))
+    models = {f"m{i}": Model(name=f"m{i}", versions={"1": VersionTarget(weight=1.0)}) for i in range(20)}
+    versions = {(name, "1"): version(model=name) for name in models}
+    assert len(plan.batcher_versions(Snapshot(models=models, versions=versions))) == 20
+    assert len(gathered) == 1
