@@ -17,10 +17,12 @@ LOWER_IS_BETTER = {
     "refused_p99_us": True,
     "cpu_ms": True,
     "hop_cpu_ms": True,
+    "last_ms": True,
     "idle_cpu": True,
     "rss_mb": True,
 }
-"""Every metric: calls a second, latencies, milliseconds of CPU a call, share of a core, megabytes."""
+"""Every metric: calls a second, latencies, milliseconds of CPU a call, until the last answer, share
+of a core, megabytes."""
 
 
 @dataclass(frozen=True, kw_only=True)

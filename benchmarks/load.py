@@ -46,6 +46,7 @@ class Seen:
         refused_p99_us: until a refusal (RESOURCE_EXHAUSTED) came; infinite when there was none.
         failed: calls that ended in an error or were never sent; ``errors`` names them.
         wrong: sampled answers that were not the expected bytes.
+        last_wrong_s: when the last of them came, on the system's clock (Unix); None: there was none.
         cpu_ms_per_call: of the server's process tree, in milliseconds a call: CPU seconds per 1,000 calls.
         client_cpu_s: the load generator's own.
         cpu_ms_by_role: ``cpu_ms_per_call`` of the processes whose roles were asked for.
@@ -61,6 +62,7 @@ class Seen:
     wrong: int
     cpu_ms_per_call: float
     client_cpu_s: float
+    last_wrong_s: float | None = None
     refused_p99_us: float = math.inf
     cpu_ms_by_role: dict[str, float] = field(default_factory=dict)
 
@@ -118,6 +120,7 @@ def run(target: str, load: Load, *, pids: Sequence[int], roles: Mapping[int, str
         wrong=report["wrong"],
         cpu_ms_per_call=1000 * cpu_s / report["all_ok"],
         client_cpu_s=report["cpu_s"],
+        last_wrong_s=report["last_wrong_s"],
         refused_p99_us=math.inf if report["refused_p99_us"] is None else report["refused_p99_us"],
         cpu_ms_by_role={role: 1000 * cpu_s / report["all_ok"] for role, cpu_s in by_role.items()},
     )

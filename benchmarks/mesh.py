@@ -37,6 +37,10 @@ class Mesh:
         """Deploys a model and waits until it serves."""
         _skysail(self.home, "deploy", name, source, *options)
 
+    def command(self, *arguments: str) -> str:
+        """Runs a command of this installation; what it printed."""
+        return _skysail(self.home, *arguments)
+
     def pids(self) -> list[int]:
         """Every process of this installation, its etcd and replicas included."""
         return processes.with_environment("SKYSAIL_HOME", str(self.home))

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import joblib
+import numpy as np
 
 from benchmarks import bodies, mesh, processes, triton
 from benchmarks.bodies import BodyFile
@@ -86,6 +87,13 @@ class Servers:
         return self.mesh
 
     @functools.cached_property
+    def turning(self) -> Mesh:
+        """The mesh, with a model of two versions, cached, of which the second takes the calls at first."""
+        for name in ("First", "Second"):
+            self.mesh.deploy("turning", f"{_MODELS / 'turning.py'}:{name}", "--cache", "on")
+        return self.mesh
+
+    @functools.cached_property
     def fused(self) -> Mesh:
         """One process, with the trivial model, cache off, and again as ``cached``."""
         started = self._stack.enter_context(mesh.serving(self._work / "fused", fused=True))
@@ -94,11 +102,15 @@ class Servers:
         return started
 
     @functools.cache  # noqa: B019
-    def trivial_bodies(self, model: str = "trivial") -> BodyFile:
-        """Requests over gRPC to a model that sums rows."""
+    def trivial_bodies(self, model: str = "trivial", *, more: int = 0) -> BodyFile:
+        """Requests over gRPC to a model that sums rows, and adds ``more`` to each sum."""
         rows, sums = bodies.trivial_rows()
         return bodies.write_grpc(
-            self._folder("bodies") / f"{model}.bin", model=model, tensor="x", rows=rows, answers=sums
+            self._folder("bodies") / f"{model}{more or ''}.bin",
+            model=model,
+            tensor="x",
+            rows=rows,
+            answers=sums + np.float32(more),
         )
 
     @functools.cached_property

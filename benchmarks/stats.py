@@ -48,20 +48,25 @@ class Estimate:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What a ratio must be: at least ``factor`` or, with ``at_most``, no more than it."""
+    """What a ratio must be: at least ``factor`` or, with ``at_most``, no more than it.
+
+    ``always``: the interval's near bound must be so as well, which of five rounds is the worst.
+    """
 
     factor: float
     at_most: bool = False
+    always: bool = False
 
     def __str__(self) -> str:
         return f"{'≤' if self.at_most else '≥'} {self.factor:g}"
 
     def met_by(self, estimate: Estimate) -> bool:
-        """Whether the median meets it and, for large factors, the interval's near bound as well."""
+        """Whether the median meets it and, for large factors or ``always``, the interval's near bound too."""
         large = self.factor >= LARGE_FACTOR or (self.at_most and self.factor <= 1 / LARGE_FACTOR)
+        near = self.always or large
         if self.at_most:
-            return (estimate.high if large else estimate.median) <= self.factor
-        return (estimate.low if large else estimate.median) >= self.factor
+            return (estimate.high if near else estimate.median) <= self.factor
+        return (estimate.low if near else estimate.median) >= self.factor
 
 
 def coverage(runs: int, rank: int) -> float:

@@ -50,6 +50,10 @@ def deploy(
         int | None,
         typer.Option(min=0, max=1 << 20, help=r"Memory of a replica; 0: no limit. \[no limit at first]"),
     ] = None,
+    keep_warm: Annotated[
+        int | None,
+        typer.Option(min=0, max=16, help=r"Versions kept loaded after the calls left them. \[1 at first]"),
+    ] = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="An input, as x:FP32:[-1,16]; repeatable.")
     ] = None,
@@ -88,6 +92,7 @@ def deploy(
         default=parsed,
         cache=None if cache is None else cache == "on",
         memory_mib=memory_mib,
+        keep_warm=keep_warm,
         timeout_s=timeout_s,
         origin=origin(reason),
     )
@@ -110,7 +115,7 @@ def deploy(
 def scale(
     name: Annotated[str, typer.Argument(help="The model's name.")],
     replicas: Annotated[
-        int, typer.Argument(min=0, max=1024, help="Copies of each version that has traffic.")
+        int, typer.Argument(min=0, max=1024, help="Copies of each version that has traffic or is kept warm.")
     ],
     version: Annotated[str | None, typer.Option(help="Of this version alone.")] = None,
     wait: Annotated[bool, typer.Option(help="Return when it is so.")] = True,

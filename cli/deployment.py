@@ -48,6 +48,7 @@ class Request:
     default: JsonValue
     cache: bool | None
     memory_mib: int | None
+    keep_warm: int | None
     timeout_s: float
     origin: Origin
 
@@ -107,6 +108,7 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
             default=request.default,
             cache=request.cache,
             memory_mib=request.memory_mib,
+            keep_warm=request.keep_warm,
             origin=request.origin,
         )
         wanted = (await read_snapshot(store)).models[request.name].versions[version.version].replicas
@@ -123,9 +125,8 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
             raise
         revision = await changes.set_route(store, request.name, {version.version: 1.0}, origin=request.origin)
         await wait_applied(store, revision, timeout_s=request.timeout_s)
-        # What no call reaches any more needs no process; deploying it again brings it back.
-        for name in _idle(before, version):
-            await changes.scale(store, request.name, 0, version=name, origin=request.origin)
+        if (old := before.models.get(request.name)) is not None:
+            await changes.rest(store, request.name, old.versions, origin=request.origin)
     return Deployed(
         model=request.name,
         version=version.version,
@@ -174,13 +175,6 @@ def _replicas_now(before: Snapshot, version: Version) -> int | None:
     if model is None:
         return None
     return max((model.versions[name].replicas for name in views.route(before, model.name)), default=None)
-
-
-def _idle(before: Snapshot, version: Version) -> list[str]:
-    """The other versions that had replicas."""
-    model = before.models.get(version.model)
-    targets = model.versions if model else {}
-    return [name for name, target in targets.items() if name != version.version and target.replicas]
 
 
 async def _describe(request: Request) -> tuple[str, str, Files, Signature]:

@@ -13,12 +13,13 @@ from typing import Any, cast
 import grpc
 
 from skysail.cli.waiting import read_snapshot
-from skysail.control import views
+from skysail.control import machine, views
 from skysail.control.home import Home
 from skysail.control.running import RunningMesh
-from skysail.control.schema import Version
+from skysail.control.schema import Replica, Version
 from skysail.control.snapshot import Snapshot
 from skysail.control.store import Store
+from skysail.control.watchdog import used_bytes
 from skysail.proto import admin_pb2, admin_pb2_grpc
 
 __all__ = ["Sample", "summary", "take"]
@@ -35,12 +36,14 @@ class Sample:
         snapshot: the configuration.
         reports: what each instance answered, by its id; without those that did not answer.
         processes: what the supervisor knows, by process name.
+        used_bytes: the resident memory of the processes of this machine, by their ids.
     """
 
     at_s: float
     snapshot: Snapshot
     reports: dict[str, admin_pb2.GetStatsResponse]
     processes: dict[str, Any]
+    used_bytes: dict[int, int]
 
 
 async def take(home: Home, store: Store) -> Sample:
@@ -49,7 +52,9 @@ async def take(home: Home, store: Store) -> Sample:
     instances = list(snapshot.instances.values())
     answers = await asyncio.gather(*(_ask(instance.address) for instance in instances))
     reports = {one.id: answer for one, answer in zip(instances, answers, strict=True) if answer is not None}
-    return Sample(time.monotonic(), snapshot, reports, home.read("units") or {})
+    here = machine.identity()
+    used = {one.pid: used_bytes(one.pid) for one in snapshot.replicas.values() if one.machine == here}
+    return Sample(time.monotonic(), snapshot, reports, home.read("units") or {}, used)
 
 
 async def _ask(address: str) -> admin_pb2.GetStatsResponse | None:
@@ -101,6 +106,7 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
                 "address": one.address,
                 "metrics": one.metrics,
                 "pid": one.pid,
+                "memory_mib": _mib(now, [one]),
             }
             for one in snapshot.replicas.values()
         ],
@@ -147,6 +153,9 @@ def _version(model: str, version: str, before: Sample, now: Sample) -> dict[str,
         "ready": _in_rotation(now.snapshot, document, new),
         "lost": sum(one["replicas"]["lost"] for one in new),
         "hung": sum(one["replicas"]["hung"] for one in new),
+        "memory_mib": _mib(
+            now, views.ready_replicas(now.snapshot.replicas.values(), document) if document else []
+        ),
         "requests": _sum(new, "requests"),
         "rate_per_s": _rate(old, new, before, now),
         "batches": batches,
@@ -162,6 +171,12 @@ def _version(model: str, version: str, before: Sample, now: Sample) -> dict[str,
         "cache_hits": hits,
         "cache_lookups": lookups,
     }
+
+
+def _mib(sample: Sample, replicas: Iterable[Replica]) -> int | None:
+    """What they have resident, together; None where none of them runs on this machine."""
+    found = [sample.used_bytes[one.pid] for one in replicas if one.pid in sample.used_bytes]
+    return sum(found) >> 20 if found else None
 
 
 def _refused(counts: Iterable[dict[str, int]]) -> dict[str, int]:

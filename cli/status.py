@@ -133,13 +133,23 @@ def render(found: dict[str, Any]) -> Group:
             p99="model_p99_ms",
             hits="hit_rate",
             refused="refused",
+            MiB="memory_mib",
         ),
-        _table("Replicas", found["replicas"], model="model", version="version", metrics="metrics", pid="pid"),
+        _table(
+            "Replicas",
+            found["replicas"],
+            model="model",
+            version="version",
+            metrics="metrics",
+            pid="pid",
+            MiB="memory_mib",
+        ),
         _table(
             "Processes", found["processes"], name="name", pid="pid", failures="failures", latest="last_end"
         ),
         f"Prometheus finds every process at http://{found['metrics']}/targets.",
         "Times are in milliseconds, rates per second; batch is the mean of rows, limit the most of them now.",
+        "A version of weight 0 that has replicas is kept warm, to be gone back to at once.",
     )
 
 

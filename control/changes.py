@@ -21,6 +21,7 @@ from skysail.control.schema import Application, Document, Model, Resources, Vers
 from skysail.control.store import Store
 from skysail.control.transaction import UNSTATED, Draft, Origin, commit
 from skysail.control.views import signature
+from skysail.control.warm import rested
 
 __all__ = [
     "deploy",
@@ -28,6 +29,7 @@ __all__ = [
     "remove_model",
     "remove_version",
     "replace",
+    "rest",
     "scale",
     "set_application",
     "set_route",
@@ -45,6 +47,7 @@ async def deploy(
     default: JsonValue = None,
     cache: bool | None = None,
     memory_mib: int | None = None,
+    keep_warm: int | None = None,
     origin: Origin = UNSTATED,
 ) -> int:
     """Makes a version known and wants `replicas` of it; makes the model when there is none.
@@ -70,7 +73,7 @@ async def deploy(
                 f"({known.artefact.uri}, {known.artefact.digest}): versions never change, choose another name"
             )
         draft.put(key, version)
-        _want(draft, version, replicas, cache, memory_mib)
+        _want(draft, version, replicas, cache=cache, memory_mib=memory_mib, keep_warm=keep_warm)
         settings = {"objective_ms": objective_ms, "weight": weight, "priority": priority, "default": default}
         stated = {name: value for name, value in settings.items() if value is not None}
         if stated:
@@ -82,7 +85,13 @@ async def deploy(
 
 
 def _want(
-    draft: Draft, version: Version, replicas: int | None, cache: bool | None, memory_mib: int | None
+    draft: Draft,
+    version: Version,
+    replicas: int | None,
+    *,
+    cache: bool | None,
+    memory_mib: int | None,
+    keep_warm: int | None,
 ) -> None:
     key = keys.model(version.model)
     model = draft.get(Model, key)
@@ -97,6 +106,8 @@ def _want(
         wanted = wanted.model_copy(update={"cache": wanted.cache.model_copy(update={"enabled": cache})})
     if memory_mib is not None:
         wanted = wanted.model_copy(update={"resources": Resources.make(memory_mib=memory_mib)})
+    if keep_warm is not None:
+        wanted = Model.make(**{**dict(wanted), "keep_warm": keep_warm})
     draft.put(key, wanted)
 
 
@@ -139,7 +150,7 @@ async def set_route(
 async def scale(
     store: Store, model: str, replicas: int, *, version: str | None = None, origin: Origin = UNSTATED
 ) -> int:
-    """Wants that many replicas of a version, or of every version that takes traffic.
+    """Wants that many replicas of a version, or of every version that takes traffic or is kept warm.
 
     Raises:
         NotFound: no such model or version.
@@ -152,7 +163,7 @@ async def scale(
             _target(document, version)
         targets = {
             name: VersionTarget.make(weight=target.weight, replicas=replicas)
-            if name == version or (version is None and target.weight > 0)
+            if name == version or (version is None and (target.weight > 0 or target.replicas > 0))
             else target
             for name, target in document.versions.items()
         }
@@ -164,6 +175,23 @@ async def scale(
         action=f"scale {model if version is None else f'{model} version {version}'} to {replicas}",
         origin=origin,
     )
+
+
+async def rest(
+    store: Store, model: str, before: Mapping[str, VersionTarget], *, origin: Origin = UNSTATED
+) -> int:
+    """Stops what no call reaches since the route is no longer as in `before`, but for what is kept warm.
+
+    Raises:
+        NotFound: no such model.
+    """
+
+    def decide(draft: Draft) -> None:
+        document = _model(draft, model)
+        targets = rested(before, document.versions, keep=document.keep_warm)
+        draft.put(keys.model(model), document.model_copy(update={"versions": targets}))
+
+    return await commit(store, decide, action=f"stop what is not called any more of {model}", origin=origin)
 
 
 async def set_application(store: Store, application: Application, *, origin: Origin = UNSTATED) -> int:

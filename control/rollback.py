@@ -1,7 +1,7 @@
 """Where a model's calls go when they are sent back. Pure functions of the configuration and its history.
 
 Only the route changes: settings such as the cache and the objective stay as they are. What takes the calls
-gets as many replicas as what had them; what no call reaches any more gets none.
+gets as many replicas as what had them; what no call reaches any more is kept warm, or gets none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,7 @@ from skysail.control.configuration import Configuration
 from skysail.control.errors import FailedPrecondition, NotFound
 from skysail.control.history import Change
 from skysail.control.schema import Document, Model, Version, VersionTarget
+from skysail.control.warm import rested
 
 __all__ = ["to_earlier", "to_version"]
 
@@ -89,9 +90,11 @@ def _routed(now: Configuration, name: str, weights: Mapping[str, float]) -> dict
             raise NotFound(f"model {name!r} has no version {version!r}, only {', '.join(model.versions)}")
     replicas = max((target.replicas for target in model.versions.values() if target.weight > 0), default=0)
     targets = {
-        version: VersionTarget(weight=weights[version], replicas=max(replicas, 1))
-        if version in weights
-        else VersionTarget(weight=0.0, replicas=0)
-        for version in {**model.versions, **dict.fromkeys(weights)}
+        version: target.model_copy(update={"weight": 0.0}) for version, target in model.versions.items()
     }
+    targets |= {
+        version: VersionTarget(weight=weight, replicas=max(replicas, 1))
+        for version, weight in weights.items()
+    }
+    targets = rested(model.versions, targets, keep=model.keep_warm)
     return {**now, keys.model(name): model.model_copy(update={"versions": targets})}

@@ -182,6 +182,9 @@ class Model(Document):
     versions: Annotated[dict[Name, VersionTarget], count(1, 64, "versions")]
     #: Calls with equal context go to the same version; another salt deals the contexts anew.
     salt: Annotated[str, text(128)] = ""
+    #: So many versions that take no calls any more keep their replicas, so that they can be gone back to at
+    #: once. Each costs as much memory as when it took calls; 0: none is kept.
+    keep_warm: Annotated[int, between(0, 16, "versions")] = 1
     cache: Cache = Cache()
     batching: Batching = Batching()
     resources: Resources = Resources()

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Seen", "Target", "Verdict", "Watchdog", "judge"]
+__all__ = ["Seen", "Target", "Verdict", "Watchdog", "judge", "used_bytes"]
 
 log = logging.getLogger(__name__)
 

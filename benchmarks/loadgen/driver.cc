@@ -22,6 +22,12 @@ int64_t NowNs() {
   return now.tv_sec * kSecond + now.tv_nsec;
 }
 
+double UnixSeconds() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
 int64_t Ns(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
 
 double CpuSeconds() {
@@ -170,7 +176,9 @@ void Driver::OnAnswer(const Call& call, std::string_view answer) {
   const std::string_view expected = bodies_.expected(call.body);
   if (expected.empty()) return;
   ++report_.checked;
-  if (!AnswerMatches(options_.answer, answer, expected)) ++report_.wrong;
+  if (AnswerMatches(options_.answer, answer, expected)) return;
+  ++report_.wrong;
+  report_.last_wrong_s = UnixSeconds();
 }
 
 void Driver::OnFailure(const Call& call, std::string_view error) {

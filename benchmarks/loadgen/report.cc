@@ -11,6 +11,13 @@ std::string Number(double value) {
   return text;
 }
 
+// Of a clock that counts from 1970, to the microsecond.
+std::string Seconds(double value) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6f", value);
+  return text;
+}
+
 // JSON has no infinity: null stands for "never".
 std::string Microseconds(uint64_t ns) {
   return ns == Histogram::kForever ? "null" : Number(static_cast<double>(ns) / 1e3);
@@ -35,6 +42,7 @@ std::string Report::ToJson() const {
     separator = ", ";
   }
   json += "}, \"checked\": " + std::to_string(checked) + ", \"wrong\": " + std::to_string(wrong) +
+          ", \"last_wrong_s\": " + (wrong == 0 ? "null" : Seconds(last_wrong_s)) +
           ", \"seconds\": " + Number(seconds) +
           ", \"rate\": " + Number(seconds > 0 ? static_cast<double>(ok) / seconds : 0) +
           ", \"latency_us\": {\"p50\": " + Microseconds(latency_ns.Percentile(0.5)) +

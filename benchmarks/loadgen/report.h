@@ -18,6 +18,7 @@ struct Report {
   uint64_t all_ok = 0;  // with warm-up and drain: divide a server's CPU time by this
   uint64_t checked = 0;
   uint64_t wrong = 0;
+  double last_wrong_s = 0;  // when the last of them came, on the system's clock (Unix); 0: there was none
   std::map<std::string, uint64_t, std::less<>> errors;
   Histogram latency_ns;  // calls that an open loop never saw answered count as kForever
   Histogram refused_ns;  // of calls that ended with RESOURCE_EXHAUSTED in the measured window

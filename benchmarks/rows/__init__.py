@@ -1,7 +1,7 @@
 """Every number that Skysail promises, as a row: one module a subject."""
 
 from benchmarks.experiment import Experiment
-from benchmarks.rows import cache, idle, mesh, models, net, overload
+from benchmarks.rows import cache, idle, mesh, models, net, overload, rollback
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *net.EXPERIMENTS,
@@ -9,6 +9,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *models.EXPERIMENTS,
     *cache.EXPERIMENTS,
     *overload.EXPERIMENTS,
+    *rollback.EXPERIMENTS,
     *idle.EXPERIMENTS,
 )
 

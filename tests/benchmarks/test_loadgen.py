@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.server
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,14 @@ def test_each_wrong_answer_is_found_when_all_are_checked(
     report = loadgen(wrong_server(mode, 10), "--check-every", "1", "--count", "1000", "--duration-s", "10")
     assert report["failed"] == 0
     assert report["wrong"] == report["checked"] // 10 > 0
+
+
+def test_the_last_wrong_answer_is_timed_by_the_system_s_clock(loadgen: Loadgen, wrong_server: Start) -> None:
+    before = time.time()
+    wrong = loadgen(wrong_server("value", 10), "--check-every", "1", "--duration-s", "0.2")
+    assert before < wrong["last_wrong_s"] < time.time()
+    right = loadgen(wrong_server("value", NEVER), "--check-every", "1", "--duration-s", "0.2")
+    assert right["last_wrong_s"] is None
 
 
 def test_a_sample_finds_a_server_that_is_always_wrong(loadgen: Loadgen, wrong_server: Start) -> None:

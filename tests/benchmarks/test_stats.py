@@ -51,6 +51,12 @@ def test_small_factors_are_judged_by_the_median() -> None:
     assert Goal(factor=0.75, at_most=True).met_by(Estimate(median=0.74, low=0.5, high=0.9))
 
 
+def test_what_must_always_hold_is_judged_by_the_worst() -> None:
+    limit = Goal(factor=1, at_most=True, always=True)
+    assert limit.met_by(Estimate(median=0.5, low=0.1, high=1.0))
+    assert not limit.met_by(Estimate(median=0.5, low=0.1, high=1.01))
+
+
 def test_large_factors_need_the_near_bound() -> None:
     assert not Goal(factor=3).met_by(Estimate(median=3.5, low=2.9, high=4))
     assert Goal(factor=3).met_by(Estimate(median=3.5, low=3.0, high=4))

@@ -150,17 +150,36 @@ async def test_a_wrong_route_is_refused(store: MemoryStore) -> None:
         await changes.set_route(store, "digits", {"1": 1e9})
 
 
-async def test_scaling_goes_to_the_versions_that_take_traffic_unless_one_is_named(store: MemoryStore) -> None:
-    await changes.deploy(store, version())
-    await changes.deploy(store, version("2"))
+async def test_scaling_goes_to_the_versions_that_run_unless_one_is_named(store: MemoryStore) -> None:
+    """What is kept warm is to take over all the calls at any time."""
+    for name in ("1", "2", "3"):
+        await changes.deploy(store, version(name), replicas=0 if name == "3" else 1)
     await changes.scale(store, "digits", 4)
     targets = (await snapshot(store)).models["digits"].versions
-    assert (targets["1"].replicas, targets["2"].replicas) == (4, 1)
+    assert [targets[name].replicas for name in ("1", "2", "3")] == [4, 4, 0]
     await changes.scale(store, "digits", 0, version="2")
     targets = (await snapshot(store)).models["digits"].versions
-    assert (targets["1"].replicas, targets["2"].replicas) == (4, 0)
+    assert [targets[name].replicas for name in ("1", "2", "3")] == [4, 0, 0]
     with pytest.raises(NotFound):
-        await changes.scale(store, "digits", 1, version="3")
+        await changes.scale(store, "digits", 1, version="4")
+
+
+async def test_how_many_versions_stay_warm_is_set_and_kept(store: MemoryStore) -> None:
+    await changes.deploy(store, version(), keep_warm=2)
+    await changes.deploy(store, version("2"))
+    assert (await snapshot(store)).models["digits"].keep_warm == 2
+    with pytest.raises(InvalidArgument, match="keep_warm: must be between 0 and 16 versions, got 17"):
+        await changes.deploy(store, version(), keep_warm=17)
+
+
+async def test_what_lost_the_calls_rests_warm_and_what_had_rested_is_stopped(store: MemoryStore) -> None:
+    for name in ("1", "2", "3"):
+        await changes.deploy(store, version(name))
+    before = (await snapshot(store)).models["digits"].versions
+    await changes.set_route(store, "digits", {"3": 1.0})
+    await changes.rest(store, "digits", before)
+    targets = (await snapshot(store)).models["digits"].versions
+    assert [targets[name].replicas for name in ("1", "2", "3")] == [1, 0, 1]
 
 
 async def test_an_application_needs_its_models_and_a_fitting_default(store: MemoryStore) -> None:

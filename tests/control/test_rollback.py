@@ -9,6 +9,7 @@ from skysail.control.history import Change
 from skysail.control.memory_store import MemoryStore
 from skysail.control.schema import Model
 from skysail.control.snapshot import Assembler
+from skysail.control.transition import steps
 from tests.control.test_changes import version
 
 
@@ -43,19 +44,29 @@ def shape(found: Configuration) -> dict[str, tuple[float, int]]:
 
 
 async def test_the_route_before_gets_the_replicas_of_now(scene: Scene) -> None:
-    assert shape(await scene.earlier()) == {"1": (1.0, 3), "2": (0.0, 0)}
+    assert shape(await scene.earlier()) == {"1": (1.0, 3), "2": (0.0, 3)}
+
+
+async def test_what_is_warm_takes_the_calls_in_one_step(scene: Scene) -> None:
+    """And what was bad stays warm instead: going forward again is one step, too."""
+    await changes.scale(scene.store, "digits", 3, version="1")
+    for _ in range(2):
+        now, back = await scene.configuration(), await scene.earlier()
+        started, switched, target = steps(now, back)
+        assert dict(started) == dict(now) and dict(switched) == dict(target)
+        await changes.replace(scene.store, now, back, action="roll back")
 
 
 async def test_twice_is_there_and_back(scene: Scene) -> None:
     now = await scene.configuration()
     await changes.replace(scene.store, now, await scene.earlier(), action="roll back")
-    assert shape(await scene.earlier()) == {"1": (0.0, 0), "2": (1.0, 3)}
+    assert shape(await scene.earlier()) == {"1": (0.0, 3), "2": (1.0, 3)}
 
 
 async def test_the_route_of_a_revision(scene: Scene) -> None:
     first = (await history.read(scene.store))[0].revision
     await changes.set_route(scene.store, "digits", {"1": 1.0, "2": 1.0})
-    assert shape(await scene.earlier(revision=first)) == {"1": (1.0, 3), "2": (0.0, 0)}
+    assert shape(await scene.earlier(revision=first)) == {"1": (1.0, 3), "2": (0.0, 3)}
     with pytest.raises(NotFound, match="was not there at revision 0"):
         await scene.earlier(revision=0)
 
@@ -70,7 +81,7 @@ async def test_other_settings_stay(scene: Scene) -> None:
 
 async def test_to_a_version_that_is_named(scene: Scene) -> None:
     now = await scene.configuration()
-    assert shape(rollback.to_version(now, "digits", "1")) == {"1": (1.0, 3), "2": (0.0, 0)}
+    assert shape(rollback.to_version(now, "digits", "1")) == {"1": (1.0, 3), "2": (0.0, 3)}
     with pytest.raises(NotFound, match="model 'digits' has no version '7', only 1, 2"):
         rollback.to_version(now, "digits", "7")
     with pytest.raises(NotFound, match="there is no model 'letters'"):

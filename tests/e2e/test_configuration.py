@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.e2e.conftest import Mesh
+from skysail.client import Client
+from tests.e2e.conftest import Mesh, until
 from tests.e2e.test_commands import constant, refusal
 from tests.e2e.test_faults import Load
 
 
 def test_a_rollback_under_load_fails_no_call(either: Mesh, tmp_path: Path) -> None:
     """D3: answers of the version that was taken back outlive it, in the cache or elsewhere."""
-    either.ok("deploy", "back", constant(tmp_path, "1"), "--reason=first")
+    either.ok("deploy", "back", constant(tmp_path, "1"), "--reason=first", "--keep-warm=0")
     either.ok("deploy", "back", constant(tmp_path, "2"), "--slo-ms=5000", SKYSAIL_AUTHOR="ada")
     with Load(either.grpc, 4, "back", width=1) as load:
         shown = either.ok("rollback", "back", "--dry-run")
@@ -34,6 +35,36 @@ def test_a_rollback_under_load_fails_no_call(either: Mesh, tmp_path: Path) -> No
     ]
     assert {one["author"] for one in changes if one["action"] == "deploy back version 2"} == {"ada"}
     assert "no version '9'" in refusal(either.cli("rollback", "back", "--to", "9"))
+
+
+def test_a_rollback_to_what_is_warm_is_one_change_and_fails_no_call(either: Mesh, tmp_path: Path) -> None:
+    """D3, with the same input over and over: the answers of both versions are in the cache."""
+    either.ok("deploy", "quick", constant(tmp_path, "1"))
+    either.ok("deploy", "quick", constant(tmp_path, "2"))
+    versions = {one["version"]: one for one in either.json("status")["versions"] if one["model"] == "quick"}
+    assert (versions["1"]["weight"], versions["1"]["ready"]) == (0.0, 1)
+    assert versions["1"]["memory_mib"] > 10
+    with Client(either.grpc) as client, Load(either.grpc, 8, "quick", width=1) as load:
+        for good in ("1", "2", "1"):
+            client.predict("quick", [[7]])
+            before = len(either.json("history", "quick")["changes"])
+            either.ok("rollback", "quick")
+            # It has returned, so every service has taken it over.
+            prediction = client.predict("quick", [[7]])
+            assert (prediction.version, prediction.value.tolist()) == (good, [float(good)])
+            assert [one["action"] for one in either.json("history", "quick")["changes"][before:]] == [
+                "roll back quick"
+            ]
+        assert load.answers > 0
+    assert load.failures == []
+
+
+def test_no_more_versions_stay_loaded_than_the_model_keeps_warm(fused: Mesh, tmp_path: Path) -> None:
+    for value in ("1", "2", "3"):
+        fused.ok("deploy", "kept", constant(tmp_path, value))
+    until(lambda: {one for one in fused.processes() if one.startswith("kept@")} == {"kept@2@0", "kept@3@0"})
+    fused.ok("deploy", "kept", constant(tmp_path, "4"), "--keep-warm=0")
+    until(lambda: {one for one in fused.processes() if one.startswith("kept@")} == {"kept@4@0"})
 
 
 def test_a_file_is_exported_changed_applied_and_restored(either: Mesh, tmp_path: Path) -> None:
@@ -59,7 +90,7 @@ def test_a_file_is_exported_changed_applied_and_restored(either: Mesh, tmp_path:
 
 
 def test_a_version_that_does_not_start_is_not_rolled_back_to(either: Mesh, tmp_path: Path) -> None:
-    either.ok("deploy", "stuck", constant(tmp_path, "1"))
+    either.ok("deploy", "stuck", constant(tmp_path, "1"), "--keep-warm=0")
     either.ok("deploy", "stuck", constant(tmp_path, "2"))
     exported = either.json("export")
     uri = exported["/skysail/v1/models/stuck/versions/1"]["artefact"]["uri"]
