@@ -229,6 +229,7 @@ class Service(ABC):
         """Counters of every stage, of the server and of the configuration. On any thread."""
         stats: dict[str, Any] = {role: stage.stats() for role, stage in self._plane.stages.items()}
         stats["server"] = self._server.stats()
+        stats["tracing"] = {"dropped": core.trace_faults()}
         stats["configuration"] = {
             "store_connected": self._mirror.connected,
             "rejected_documents": self._mirror.rejected,
@@ -258,6 +259,7 @@ class Service(ABC):
         return stats | {
             "hops": hops,
             "server": self._server.stats(),
+            "tracing": {"dropped": core.trace_faults()},
             "build": {self.role: {__version__: 1}},
             "configuration": {
                 "applied_revision": self._mirror.applied_revision,

@@ -158,8 +158,8 @@ class Rest:
         cancel = self._caller.infer(
             message,
             hand_over,
-            traceparent=request.headers.get("traceparent", ""),
-            tracestate=request.headers.get("tracestate", ""),
+            traceparent=",".join(request.headers.getlist("traceparent")),  # several are malformed
+            tracestate=",".join(request.headers.getlist("tracestate")),
         )
         leaving = asyncio.ensure_future(_left(request))
         try:

@@ -382,6 +382,9 @@ class Server(metaclass=_Bound):
 def server_limits() -> list[tuple[str, int, int, int, str]]:
     """Name, default, lowest and highest value, and meaning of every limit of a server."""
 
+def trace_faults() -> dict[str, int]:
+    """How many trace headers of callers this process dropped because they were malformed, by name."""
+
 @final
 class Caller(metaclass=_Bound):
     """Calls a service of this process without a socket (for REST)."""

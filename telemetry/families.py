@@ -236,6 +236,12 @@ FAMILIES = (
         "How often in a row it had ended unasked when it was started latest.",
         _PROCESS + "failures",
     ),
+    # Tracing.
+    _counter(
+        "trace_headers_dropped",
+        "Trace headers of callers that were malformed and are not passed on, by header.",
+        "tracing.dropped.{reason}",
+    ),
     # Any process.
     _gauge("build_info", "Always 1; the labels say what runs.", "build.{role}.{release}"),
     _gauge("applied_revision", "The configuration revision in force.", "configuration.applied_revision"),

@@ -20,6 +20,7 @@ void BindLoops(py::module_& module);
 void BindServices(py::module_& module);
 void BindServerStream(py::module_& module);
 void BindServer(py::module_& module);
+void BindTracing(py::module_& module);
 
 }  // namespace skysail::bindings
 

@@ -76,8 +76,8 @@ class Caller {
       : loops_(std::move(loops)), service_(std::move(service)) {}
 
   py::cpp_function Infer(const py::bytes& request, py::function on_done,
-                         std::optional<double> timeout_s, std::string traceparent,
-                         std::string tracestate) {
+                         std::optional<double> timeout_s, const std::string& traceparent,
+                         const std::string& tracestate) {
     const TimeNs deadline =
         timeout_s ? After(SystemClock::Get().Now(), FromSeconds(*timeout_s, "timeout_s")) : kNever;
     net::EventLoop& loop = loops_->loop(static_cast<int>(
@@ -87,7 +87,7 @@ class Caller {
     const auto taken = std::make_shared<std::atomic<bool>>(false);
     loop.Post([service = service_, scope, deadline, message = Slice::Copy(std::string_view(request)),
                on_done = tell, taken,
-               trace = services::TraceContext{std::move(traceparent), std::move(tracestate)}] {
+               trace = telemetry::ReadTrace(traceparent, tracestate)] {
       if (taken->exchange(true)) return;
       Result<std::unique_ptr<InferRequest>> read = services::ReadRequest(message, false);
       if (!read.ok()) {

@@ -16,4 +16,5 @@ PYBIND11_MODULE(_core, module) {
   BindServices(module);
   BindServerStream(module);
   BindServer(module);
+  BindTracing(module);
 }

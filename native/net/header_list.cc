@@ -63,7 +63,11 @@ void HeaderList::AddStatus(const Status& status) {
 void HeaderList::AddMetadata(const Metadata& metadata) {
   for (const auto& [name, value] : metadata) {
     if (!MayBeSent(name, value)) continue;
-    Add(name, IsBinary(name) ? encoded_.emplace_front(Base64Encode(value)) : value);
+    if (IsBinary(name)) {
+      Add(name, encoded_.emplace_front(Base64Encode(value)), true);  // hardly ever twice the same
+    } else {
+      Add(name, value);
+    }
   }
 }
 

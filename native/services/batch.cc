@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "services/trace_metadata.h"
+
 namespace skysail::services {
 
 void Batch::Send(net::ClientChannel& channel, Bytes request) {
@@ -13,12 +15,8 @@ void Batch::Send(net::ClientChannel& channel, Bytes request) {
   // Trace contexts differ from member to member; one that came alone keeps its own.
   net::Metadata metadata;
   if (members_.size() == 1) {
-    const TraceContext& trace = members_[0]->tickets[0]->call().trace;
-    if (!trace.traceparent.empty()) {
-      metadata.Add("traceparent", trace.traceparent);
-      if (!trace.tracestate.empty()) metadata.Add("tracestate", trace.tracestate);
-      options.metadata = &metadata;
-    }
+    AddTrace(members_[0]->tickets[0]->call().trace, &metadata);
+    options.metadata = &metadata;
   }
   stream_ = channel.StartUnary("/inference.GRPCInferenceService/ModelInfer", options,
                                std::move(request), this);

@@ -26,11 +26,27 @@ class BatchOwner {
   ~BatchOwner() = default;
 };
 
+// When it was made, and what it was held to.
+struct BatchTimes {
+  uint64_t id = 0;           // differs from those of all other batches
+  int64_t limit_rows = 0;
+  TimeNs filling_since = 0;  // since when a replica stood free for it
+  TimeNs dispatched = 0;
+};
+
+// How it ended.
+struct BatchEnd {
+  BatchTimes times;
+  TimeNs at = 0;
+  Timing ran;  // what its members have in common
+};
+
 // Home loop only. Owned by its replica from Send until OnBatchEnded.
 class Batch final : public net::ClientStreamHandler {
  public:
-  Batch(BatchOwner& owner, std::vector<std::unique_ptr<Work>> members, int64_t rows, bool full)
-      : members_(std::move(members)), rows_(rows), full_(full), owner_(owner) {
+  Batch(BatchOwner& owner, std::vector<std::unique_ptr<Work>> members, int64_t rows, bool full,
+        BatchTimes times)
+      : members_(std::move(members)), rows_(rows), full_(full), times_(times), owner_(owner) {
     for (const auto& work : members_) work->batch = this;
   }
   ~Batch() = default;
@@ -52,6 +68,7 @@ class Batch final : public net::ClientStreamHandler {
   const Slice& answer() const { return answer_; }
   int64_t rows() const { return rows_; }
   bool full() const { return full_; }  // as large as the limit allowed
+  const BatchTimes& times() const { return times_; }
   // Holds what a replica was lost with, or hung at, before.
   bool retried() const {
     return std::any_of(members_.begin(), members_.end(),
@@ -64,6 +81,7 @@ class Batch final : public net::ClientStreamHandler {
   std::vector<std::unique_ptr<Work>> members_;
   const int64_t rows_;
   const bool full_;
+  const BatchTimes times_;
   BatchOwner& owner_;
   net::ClientStream* stream_ = nullptr;
   Slice answer_;

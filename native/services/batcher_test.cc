@@ -7,6 +7,7 @@
 #include <numeric>
 #include <random>
 #include <string>
+#include <thread>
 
 #include "services/replica_testing.h"
 #include "services/testing.h"
@@ -91,6 +92,58 @@ TEST_F(BatcherTest, WhatWaitsTogetherIsOneBatch) {
     EXPECT_EQ(asked[static_cast<size_t>(i)].floats(),
               std::vector<float>{static_cast<float>(i) + 1});
   }
+}
+
+// What is told of a call adds up to what it took.
+TEST_F(BatcherTest, TellsWhereTheTimeWent) {
+  Gate gate;
+  TestReplica replica([&gate](ModelTask& task) {
+    gate.Pass();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    TestReplica::Sum(task);
+  });
+  Publish(Sum({replica.address()}, true));
+  const TimeNs began = SystemClock::Get().Now();
+  Asked first = Ask({1, 2});
+  ASSERT_TRUE(hand_.Until([&] { return gate.waiting() == 1; }));
+  Asked joined = Ask({1, 2});
+  Asked staged = Ask({3, 4});
+  hand_.For(30 * kMillisecond);
+  gate.Open();
+  ASSERT_TRUE(AllDone({first, joined, staged}));
+  const uint32_t took_us = Timing::Us(SystemClock::Get().Now() - began);
+  for (const Asked* asked : {&first, &joined, &staged}) {
+    const Timing& timing = asked->answer().timing;
+    EXPECT_GE(timing.model_us, 20000u);
+    EXPECT_LE(timing.queue_us + timing.fill_us + timing.staged_us + timing.model_us + timing.hop_us,
+              took_us);
+    EXPECT_EQ(timing.batch_rows, 1u);
+    EXPECT_GE(timing.limit_rows, 1u);
+    EXPECT_EQ(timing.replica, "replica at " + replica.address());
+  }
+  EXPECT_GE(first.answer().timing.model_us, 50000u) << "the gate is part of the model";
+  EXPECT_GE(staged.answer().timing.queue_us + staged.answer().timing.staged_us, 45000u);
+  EXPECT_EQ(first.answer().timing.batch, joined.answer().timing.batch);
+  EXPECT_NE(first.answer().timing.batch, staged.answer().timing.batch);
+  EXPECT_EQ(joined.answer().timing.queue_us, 0u);
+
+  Asked hit = Ask({1, 2});
+  ASSERT_TRUE(Done(hit));
+  EXPECT_EQ(hit.answer().cache, CacheOutcome::kHit);
+  EXPECT_EQ(hit.answer().timing.batch, 0u);
+}
+
+TEST_F(BatcherTest, TellsWhereTheTimeOfAFailureWent) {
+  TestReplica replica([](ModelTask& task) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    static_cast<void>(task.Fail(Internal("out of order")));
+  });
+  Publish(Sum({replica.address()}));
+  Asked failed = Ask({1, 2});
+  ASSERT_TRUE(Done(failed));
+  EXPECT_EQ(failed.kind(), ErrorKind::kInternal);
+  EXPECT_GE(failed.answer().timing.model_us, 20000u);
+  EXPECT_NE(failed.answer().timing.batch, 0u);
 }
 
 // Random sizes, timings and cancels: every call is answered once, with its own rows.

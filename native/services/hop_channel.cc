@@ -27,7 +27,7 @@ class HopChannel::Stream final : public net::ClientStreamHandler,
     return in_flight_ == kMaxHopCalls || stream_->unsent_bytes() > kMaxUnsentBytes;
   }
 
-  uint64_t Send(const InferCall& call, HopAnswerHandler* handler) {
+  uint64_t Send(const InferCall& call, TimeNs now, HopAnswerHandler* handler) {
     if (free_.empty()) {
       free_.push_back(static_cast<uint32_t>(slots_.size()));
       slots_.emplace_back();
@@ -38,7 +38,7 @@ class HopChannel::Stream final : public net::ClientStreamHandler,
     slot.handler = handler;
     ++in_flight_;
     const uint64_t id = static_cast<uint64_t>(++slot.use) << 32 | at;
-    stream_->Send(EncodeHopRequest(id, call, SystemClock::Get().Now()));
+    stream_->Send(EncodeHopRequest(id, call, now));
     return id;
   }
 
@@ -139,14 +139,14 @@ HopChannel::~HopChannel() {
   if (stream_ != nullptr) stream_->Close();
 }
 
-bool HopChannel::Send(const InferCall& call, HopAnswerHandler* handler, Ticket* ticket) {
+bool HopChannel::Send(const InferCall& call, TimeNs now, HopAnswerHandler* handler, Ticket* ticket) {
   if (stream_ == nullptr || !stream_->open()) {
     auto opened = std::make_shared<Stream>();
     opened->Open(channel_);  // where connecting fails at once, the listener lets go of stream_
     stream_ = std::move(opened);
   }
   if (stream_->full()) return false;
-  *ticket = {stream_, stream_->Send(call, handler)};
+  *ticket = {stream_, stream_->Send(call, now, handler)};
   return true;
 }
 

@@ -37,7 +37,7 @@ class HopChannel {
   // False, and nothing is sent, when the peer is behind: too many calls are under way, or it takes no
   // bytes. Otherwise `handler` is told the answer in a later turn, never from inside. The deadline is
   // told to the peer and not watched here.
-  bool Send(const InferCall& call, HopAnswerHandler* handler, Ticket* ticket);
+  bool Send(const InferCall& call, TimeNs now, HopAnswerHandler* handler, Ticket* ticket);
   // The call is given up; its handler is told nothing.
   void Cancel(const Ticket& ticket);
 

@@ -1,5 +1,6 @@
 #include "services/hop_endpoint.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -28,7 +29,7 @@ class HopStream final : public net::StreamHandler {
  private:
   class Completion;
 
-  void Begin(const HopRequestView& view, const Slice& frame);
+  void Begin(HopRequestView& view, const Slice& frame);
   void GiveUp(uint64_t call_id);
   void Answered(Completion* completion, InferResponse response);
   void Fail(const Status& status) {
@@ -46,6 +47,12 @@ class HopStream final : public net::StreamHandler {
     } else {
       stream_.ResumeReading();
     }
+  }
+  // When the turn began in which an answer came, as calls count from when theirs did: a reading of the clock
+  // for each would cost more than all else that telling a timing takes. Read where both are the same turn's.
+  TimeNs AnsweredAt(TimeNs arrived) const {
+    const TimeNs turn = stream_.loop().TurnTime();
+    return turn != arrived ? turn : SystemClock::Get().Now();
   }
   void FinishIfIdle() {
     if (!half_closed_ || in_flight_ > 0 || over_) return;
@@ -65,9 +72,10 @@ class HopStream final : public net::StreamHandler {
 // One call of the stream; forgets the stream when that ends first.
 class HopStream::Completion final : public InferCompletion {
  public:
-  Completion(HopStream& stream, uint64_t call_id, std::shared_ptr<CallScope> scope)
-      : stream_(&stream), call_id_(call_id), scope_(std::move(scope)) {}
+  Completion(HopStream& stream, uint64_t call_id, TimeNs arrived, std::shared_ptr<CallScope> scope)
+      : stream_(&stream), call_id_(call_id), arrived_(arrived), scope_(std::move(scope)) {}
   uint64_t call_id() const { return call_id_; }
+  TimeNs arrived() const { return arrived_; }
   void Done(InferResponse response) override {
     if (stream_ != nullptr) stream_->Answered(this, std::move(response));
   }
@@ -81,6 +89,7 @@ class HopStream::Completion final : public InferCompletion {
  private:
   HopStream* stream_;
   const uint64_t call_id_;
+  const TimeNs arrived_;
   const std::shared_ptr<CallScope> scope_;
 };
 
@@ -93,7 +102,7 @@ void HopStream::OnMessage(Slice frame) {
   Begin(view, frame);
 }
 
-void HopStream::Begin(const HopRequestView& view, const Slice& frame) {
+void HopStream::Begin(HopRequestView& view, const Slice& frame) {
   const auto slot = static_cast<uint32_t>(view.call_id);
   if (slot >= calls_.size()) calls_.resize(slot + 1);
   if (calls_[slot] != nullptr) return Fail(Internal("a call id was used twice at a time"));
@@ -104,15 +113,14 @@ void HopStream::Begin(const HopRequestView& view, const Slice& frame) {
     stream_.Send(EncodeHopResponse(view.call_id, InferResponse::Error(read.status())));
     return Throttle();
   }
-  const TimeNs deadline =
-      view.timeout == kNever ? kNever : SystemClock::Get().Now() + view.timeout;
+  const TimeNs arrived = stream_.loop().TurnTime();
+  const TimeNs deadline = view.timeout == kNever ? kNever : arrived + view.timeout;
   auto scope = std::make_shared<CallScope>(stream_.loop());
-  auto completion = std::make_unique<Completion>(*this, view.call_id, scope);
+  auto completion = std::make_unique<Completion>(*this, view.call_id, arrived, scope);
   calls_[slot] = completion.get();
   ++in_flight_;
   InferCall call(std::move(read.value()), deadline, std::move(scope), std::move(completion));
-  call.trace.traceparent = view.traceparent;
-  call.trace.tracestate = view.tracestate;
+  call.trace = std::move(view.trace);
   service_.Infer(std::move(call));
 }
 
@@ -129,6 +137,8 @@ void HopStream::GiveUp(uint64_t call_id) {
 void HopStream::Answered(Completion* completion, InferResponse response) {
   calls_[static_cast<uint32_t>(completion->call_id())] = nullptr;
   --in_flight_;
+  const TimeNs arrived = completion->arrived();
+  response.timing.served_us = std::max<uint32_t>(Timing::Us(AnsweredAt(arrived) - arrived), 1);
   stream_.Send(EncodeHopResponse(completion->call_id(), std::move(response)));
   Throttle();
   FinishIfIdle();

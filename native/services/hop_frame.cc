@@ -31,6 +31,12 @@ std::string& Scratch() {
   return scratch;
 }
 
+std::string& TimingScratch() {
+  thread_local std::string scratch;
+  scratch.clear();
+  return scratch;
+}
+
 Status Malformed(const char* what) {
   return Internal(std::string("a Skysail service sent a malformed ") + what);
 }
@@ -70,8 +76,10 @@ Status ParseHopRequest(std::string_view frame, HopRequestView* view) {
       },
       [view](uint32_t number, std::string_view text) {
         switch (number) {
-          case 4: view->traceparent = text; break;
-          case 5: view->tracestate = text; break;
+          case 5:
+            if (!telemetry::IsTracestate(text)) return false;
+            view->trace.state = text;
+            break;
           case 6: view->application = text; break;
           case 7: view->model = text; break;
           case 8: view->version = text; break;
@@ -79,6 +87,7 @@ Status ParseHopRequest(std::string_view frame, HopRequestView* view) {
             if (text.size() != view->prediction.size()) return false;
             std::memcpy(view->prediction.data(), text.data(), text.size());
             break;
+          case 10: return telemetry::ReadBinaryTrace(text, &view->trace);
           case 15: view->request = text; break;
           default: break;
         }
@@ -96,8 +105,6 @@ Bytes EncodeHopRequest(uint64_t call_id, const InferCall& call, TimeNs now) {
     const TimeNs left = std::max<TimeNs>(call.deadline() - now, 0);
     wire::AppendNumber(&head, 3, static_cast<uint64_t>(left / kMicrosecond));
   }
-  AppendText(&head, 4, call.trace.traceparent);
-  AppendText(&head, 5, call.trace.tracestate);
   const std::string_view model = request.model.empty() ? request.view.model_name : request.model;
   if (request.application != model) AppendText(&head, 6, request.application);
   AppendText(&head, 7, model);
@@ -105,6 +112,12 @@ Bytes EncodeHopRequest(uint64_t call_id, const InferCall& call, TimeNs now) {
   wire::AppendBytes(&head, 9,
                     {reinterpret_cast<const char*>(request.prediction.data()),
                      request.prediction.size()});
+  if (call.trace.valid()) {
+    AppendText(&head, 5, call.trace.state);
+    char trace[telemetry::kBinaryTraceSize];
+    telemetry::PutBinaryTrace(call.trace, trace);
+    wire::AppendBytes(&head, 10, {trace, sizeof(trace)});
+  }
   wire::AppendPrefix(&head, 15, request.message.size());
   Bytes frame{Slice::Copy(head)};
   frame.Append(request.message);
@@ -121,6 +134,9 @@ Bytes EncodeHopCancel(uint64_t call_id) {
 Bytes EncodeHopResponse(uint64_t call_id, InferResponse response) {
   std::string& head = Scratch();
   AppendNumber(&head, 1, call_id);
+  std::string& timing = TimingScratch();
+  AppendTiming(response.timing, &timing);
+  AppendText(&head, 11, timing);
   if (!response.status.ok()) {
     AppendNumber(&head, 2, static_cast<uint64_t>(net::GrpcCode(response.status.kind())));
     AppendText(&head, 3, response.status.message());
@@ -165,6 +181,7 @@ Status ParseHopResponse(const Slice& frame, uint64_t* call_id, InferResponse* re
           case 6: response->model = text; break;
           case 7: response->version = text; break;
           case 10: response->reason = text; break;
+          case 11: return ParseTiming(text, &response->timing);
           case 15: payload = text; break;
           default: break;
         }

@@ -22,7 +22,7 @@ struct HopRequestView {
   uint64_t call_id = 0;
   bool cancel = false;
   TimeNs timeout = kNever;
-  std::string_view traceparent, tracestate;
+  TraceContext trace;
   std::string_view application, model, version;
   PredictionId prediction{};
   std::string_view request;

@@ -33,6 +33,8 @@ class HopFrameTest : public ::testing::Test {
     response.cache = CacheOutcome::kCoalesced;
     response.is_default = true;
     response.reason = "late";
+    response.timing.served_us = 250;
+    response.timing.replica = "0-a";
     return response;
   }
   net::EventLoop loop_;
@@ -40,8 +42,10 @@ class HopFrameTest : public ::testing::Test {
 
 TEST_F(HopFrameTest, ARequestIsReadAsItWasWritten) {
   InferCall call = Call(5 * kSecond);
-  call.trace.traceparent = "00-aa-bb-01";
-  call.trace.tracestate = "vendor=1";
+  call.trace.trace = {1, 2};
+  call.trace.span = 3;
+  call.trace.flags = TraceContext::kSampled;
+  call.trace.state = "vendor=1";
   const uint64_t id = uint64_t{7} << 32 | 9;
   const Slice frame = EncodeHopRequest(id, call, 2 * kSecond).Flatten();
   HopRequestView view;
@@ -49,8 +53,10 @@ TEST_F(HopFrameTest, ARequestIsReadAsItWasWritten) {
   EXPECT_EQ(view.call_id, id);
   EXPECT_FALSE(view.cancel);
   EXPECT_EQ(view.timeout, 3 * kSecond);
-  EXPECT_EQ(view.traceparent, "00-aa-bb-01");
-  EXPECT_EQ(view.tracestate, "vendor=1");
+  EXPECT_EQ(view.trace.trace, (telemetry::TraceId{1, 2}));
+  EXPECT_EQ(view.trace.span, 3u);
+  EXPECT_TRUE(view.trace.sampled());
+  EXPECT_EQ(view.trace.state, "vendor=1");
   EXPECT_EQ(view.application, "shop");
   EXPECT_EQ(view.model, "sum");
   EXPECT_EQ(view.version, "5");
@@ -85,6 +91,8 @@ TEST_F(HopFrameTest, AnAnswerIsReadAsItWasWritten) {
   EXPECT_EQ(read.cache, CacheOutcome::kCoalesced);
   EXPECT_TRUE(read.is_default);
   EXPECT_EQ(read.reason, "late");
+  EXPECT_EQ(read.timing.served_us, 250u);
+  EXPECT_EQ(read.timing.replica, "0-a");
 }
 
 TEST_F(HopFrameTest, EveryKindOfErrorComesThrough) {
@@ -92,6 +100,7 @@ TEST_F(HopFrameTest, EveryKindOfErrorComesThrough) {
     InferResponse error = InferResponse::Error({static_cast<ErrorKind>(kind), "why"});
     error.unprocessed = true;
     error.retry_after = 4 * kMillisecond;
+    error.timing.queue_us = 9;
     uint64_t id = 0;
     InferResponse read;
     ASSERT_TRUE(ParseHopResponse(EncodeHopResponse(0, std::move(error)).Flatten(), &id, &read).ok());
@@ -99,6 +108,7 @@ TEST_F(HopFrameTest, EveryKindOfErrorComesThrough) {
     EXPECT_EQ(read.status.message(), "why");
     EXPECT_TRUE(read.unprocessed);
     EXPECT_EQ(read.retry_after, 4 * kMillisecond);
+    EXPECT_EQ(read.timing.queue_us, 9u);
   }
 }
 
@@ -125,11 +135,14 @@ TEST_F(HopFrameTest, FramesCutAnywhereAreRefusedOrReadInPart) {
 TEST_F(HopFrameTest, WhatOurServicesNeverSendIsRefused) {
   HopRequestView view;
   EXPECT_EQ(ParseHopRequest("\x4a\x01x", &view).kind(), ErrorKind::kInternal) << "a short prediction";
+  EXPECT_EQ(ParseHopRequest("\x52\x01x", &view).kind(), ErrorKind::kInternal) << "a short trace";
+  EXPECT_EQ(ParseHopRequest("\x2a\x01=", &view).kind(), ErrorKind::kInternal) << "a state";
   const Slice far = EncodeHopCancel(kMaxHopCalls).Flatten();
   EXPECT_EQ(ParseHopRequest(far.view(), &view).kind(), ErrorKind::kInternal) << "a far slot";
   uint64_t id = 0;
   InferResponse response;
   EXPECT_FALSE(ParseHopResponse(Slice::Static("\x40\x09"), &id, &response).ok()) << "a cache outcome";
+  EXPECT_FALSE(ParseHopResponse(Slice::Static("\x5a\x01\x08"), &id, &response).ok()) << "a timing";
 }
 
 }  // namespace

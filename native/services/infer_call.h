@@ -21,14 +21,12 @@
 #include "net/event_loop.h"
 #include "oip/message.h"
 #include "services/report.h"
+#include "services/timing.h"
+#include "telemetry/trace_context.h"
 
 namespace skysail::services {
 
-// W3C trace context as it came, passed on unchanged.
-struct TraceContext {
-  std::string traceparent;  // empty when the caller sent none
-  std::string tracestate;
-};
+using telemetry::TraceContext;
 
 // 128 bits: milliseconds since the epoch (48), hash of the application (24), hash of the context
 // (24), random (32); zero when not minted yet. See prediction_id.h.
@@ -65,6 +63,7 @@ struct InferResponse {
   std::string reason;           // why the default; empty otherwise
   bool unprocessed = false;     // failed, and certainly no model saw it: safe to send elsewhere
   TimeNs retry_after = 0;       // with an error: when trying again may help; 0: unknown
+  Timing timing;                // of the stages behind; `served_us` is set where the response leaves a process
 
   static InferResponse Error(Status status) {
     InferResponse response;
@@ -134,7 +133,7 @@ class InferCall {
   void set_deadline(TimeNs deadline) { deadline_ = deadline; }
   const std::shared_ptr<CallScope>& scope() const { return scope_; }
   net::EventLoop& loop() const { return scope_->loop(); }
-  TraceContext trace;
+  TraceContext trace;  // invalid when the caller sent none
 
   void Finish(InferResponse response) {
     scope_->SetHandler(nullptr);

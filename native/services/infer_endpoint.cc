@@ -1,5 +1,6 @@
 #include "services/infer_endpoint.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "services/prediction_id.h"
 #include "services/reserved.h"
 #include "services/retry_info.h"
+#include "services/trace_metadata.h"
 
 namespace skysail::services {
 namespace {
@@ -27,6 +29,7 @@ class UnaryAnswer final : public InferCompletion, public net::CancelListener {
   void Done(InferResponse response) override {
     call_.SetCancelListener(nullptr);
     if (response.status.ok()) {
+      if (call_.info().inner) AddTiming(&response.timing);
       call_.Respond(EncodeAnswer(to_, std::move(response)));
       return;
     }
@@ -50,6 +53,14 @@ class UnaryAnswer final : public InferCompletion, public net::CancelListener {
   }
 
  private:
+  void AddTiming(Timing* timing) {
+    const TimeNs served = SystemClock::Get().Now() - call_.info().arrived;
+    timing->served_us = std::max<uint32_t>(Timing::Us(served), 1);
+    std::string encoded;
+    AppendTiming(*timing, &encoded);
+    call_.AddTrailer(std::string(kTimingTrailer), std::move(encoded));
+  }
+
   net::UnaryCall call_;
   const std::shared_ptr<CallScope> scope_;
   const Slice message_;  // what `to_` points into
@@ -81,9 +92,7 @@ void InferEndpoint::Handle(net::UnaryCall call) {
   }
   std::unique_ptr<InferRequest> request = std::move(read.value());
   const TimeNs deadline = call.info().deadline;
-  TraceContext trace;
-  trace.traceparent = call.info().metadata->Get("traceparent");
-  if (!trace.traceparent.empty()) trace.tracestate = call.info().metadata->Get("tracestate");
+  TraceContext trace = ReadTrace(*call.info().metadata);
 
   auto scope = std::make_shared<CallScope>(call.loop());
   auto completion = std::make_unique<UnaryAnswer>(std::move(call), *request, scope);

@@ -7,6 +7,7 @@
 #include "oip/transform.h"
 #include "services/answer.h"
 #include "services/intake.h"
+#include "services/trace_metadata.h"
 
 namespace skysail::services {
 namespace {
@@ -120,8 +121,7 @@ void InferStream::OnMessage(Slice message) {
   auto scope = std::make_shared<CallScope>(stream_.loop());
   auto completion = std::make_unique<Completion>(*this, *request, scope);
   InferCall call(std::move(request), info.deadline, std::move(scope), std::move(completion));
-  call.trace.traceparent = info.metadata->Get("traceparent");
-  call.trace.tracestate = info.metadata->Get("tracestate");
+  call.trace = ReadTrace(*info.metadata);
   Throttle();
   service_.Infer(std::move(call));
 }

@@ -56,7 +56,12 @@ Status ModelTask::Settle(InferResponse response) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) {
     return Status(ErrorKind::kFailedPrecondition, "the task was answered already");
   }
-  if (taken_ > 0) counts_->predict_ns.Record(static_cast<uint64_t>(clock_.Now() - taken_));
+  if (taken_ > 0) {
+    const TimeNs took = clock_.Now() - taken_;
+    counts_->predict_ns.Record(static_cast<uint64_t>(took));
+    response.timing.staged_us = Timing::Us(taken_ - arrived_);
+    response.timing.model_us = Timing::Us(took);
+  }
   call_.loop().Post([self = shared_from_this(),
                      answer = std::make_shared<InferResponse>(std::move(response))] {
     if (std::exchange(self->unfinished_, nullptr) == nullptr) return;

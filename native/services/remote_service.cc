@@ -14,6 +14,7 @@
 #include "services/prediction_id.h"
 #include "services/reserved.h"
 #include "services/retry_budget.h"
+#include "services/trace_metadata.h"
 #include "telemetry/histogram.h"
 
 namespace skysail::services {
@@ -133,6 +134,7 @@ class RemoteService::Call final : public net::ClientStreamHandler,
   bool Start() {
     peer_ = state_->Pick(call_.request(), peer_.get());
     if (peer_ == nullptr) return false;
+    sent_ = SystemClock::Get().Now();
     if (!SendPacked()) SendUnary();
     call_.scope()->SetHandler(this);
     return true;
@@ -142,7 +144,11 @@ class RemoteService::Call final : public net::ClientStreamHandler,
 
   void OnDone(net::CallResult result) override {
     stream_ = nullptr;
-    if (result.status.ok()) return Ended(DecodeAnswer(answer_));
+    if (result.status.ok()) {
+      InferResponse answer = DecodeAnswer(answer_);
+      ParseTiming(result.trailers.Get(kTimingTrailer), &answer.timing);  // absent where a stranger answers
+      return Ended(std::move(answer));
+    }
     InferResponse response = InferResponse::Error(std::move(result.status));
     response.unprocessed =
         result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
@@ -176,7 +182,7 @@ class RemoteService::Call final : public net::ClientStreamHandler,
  private:
   bool SendPacked() {
     if (!peer_->endpoint.packed || call_.request().message.size() > kMostPackedBytes) return false;
-    if (!peer_->hop.Send(call_, this, &ticket_)) return false;
+    if (!peer_->hop.Send(call_, sent_, this, &ticket_)) return false;
     packed_ = true;
     deadline_.Set(state_->loop, call_.deadline());
     return true;
@@ -185,11 +191,8 @@ class RemoteService::Call final : public net::ClientStreamHandler,
     net::CallOptions options;
     options.deadline = call_.deadline();
     net::Metadata metadata;
-    if (!call_.trace.traceparent.empty()) {
-      metadata.Add("traceparent", call_.trace.traceparent);
-      if (!call_.trace.tracestate.empty()) metadata.Add("tracestate", call_.trace.tracestate);
-      options.metadata = &metadata;
-    }
+    AddTrace(call_.trace, &metadata);
+    options.metadata = &metadata;
     stream_ = peer_->channel.StartUnary("/inference.GRPCInferenceService/ModelInfer", options,
                                         Forward(call_.request()), this);
   }
@@ -226,6 +229,10 @@ class RemoteService::Call final : public net::ClientStreamHandler,
   }
   void End(InferResponse response) {
     const std::unique_ptr<Call> self(this);
+    if (response.timing.served_us > 0) {
+      const uint32_t round_trip_us = Timing::Us(state_->loop.TurnTime() - sent_);
+      response.timing.hop_us += round_trip_us - std::min(round_trip_us, response.timing.served_us);
+    }
     if (!response.status.ok()) state_->counts->failures.Add();
     if (peer_ != nullptr && peer_.use_count() == 1) HoldUntilNextTurn(std::move(peer_));
     call_.Finish(std::move(response));
@@ -237,6 +244,7 @@ class RemoteService::Call final : public net::ClientStreamHandler,
   net::ClientStream* stream_ = nullptr;  // while sent in a stream of its own
   bool packed_ = false;                  // while sent packed
   HopChannel::Ticket ticket_;
+  TimeNs sent_ = 0;
   net::Timer deadline_;  // of a packed call; a stream has its own
   Slice answer_;
   bool retried_ = false;

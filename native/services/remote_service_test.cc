@@ -9,9 +9,11 @@
 #include <thread>
 #include <vector>
 
+#include "net/client_channel.h"
 #include "net/grpc_server.h"
 #include "oip/transform.h"
 #include "services/infer_endpoint.h"
+#include "services/reserved.h"
 #include "services/testing.h"
 
 namespace skysail::services {
@@ -148,6 +150,53 @@ TEST_P(RemoteServiceTest, PassesOnWhatWasDecided) {
   EXPECT_EQ(version, "5");
   EXPECT_GT(left, kSecond);
   EXPECT_LE(left, 3 * kSecond + 10 * kMillisecond) << "the wire may round it up";
+}
+
+// Part of what a round trip takes is the peer's, as it tells; the rest is the hop's.
+TEST_P(RemoteServiceTest, WhatAHopTookIsTheRoundTripLessWhatThePeerServed) {
+  Instance instance([](InferCall call) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    InferResponse response;
+    response.payload = Bytes(Slice::Static("answer"));
+    response.timing.queue_us = 7;
+    response.timing.hop_us = 1000;
+    response.timing.replica = "0-a";
+    call.Finish(std::move(response));
+  });
+  Publish({instance.address()});
+  ASSERT_TRUE(Done(Ask()));
+  const TimeNs began = SystemClock::Get().Now();
+  Asked asked = Ask();
+  ASSERT_TRUE(Done(asked));
+  const uint32_t took_us = Timing::Us(SystemClock::Get().Now() - began);
+  const Timing& timing = asked.answer().timing;
+  EXPECT_GE(timing.served_us, 20000u);
+  EXPECT_GT(timing.hop_us, 1000u) << "its own way besides that of the hops behind";
+  EXPECT_LE(timing.served_us + timing.hop_us - 1000, took_us);
+  EXPECT_EQ(timing.queue_us, 7u);
+  EXPECT_EQ(timing.replica, "0-a");
+}
+
+TEST_P(RemoteServiceTest, TheTraceGoesAlong) {
+  TraceContext seen;
+  Instance instance([&seen](InferCall call) {
+    seen = call.trace;
+    AnswerThree(std::move(call));
+  });
+  Publish({instance.address()});
+  struct Tracing final : InferService {
+    explicit Tracing(InferService& next) : next(next) {}
+    void Infer(InferCall call) override {
+      call.trace = telemetry::ReadTrace("00-000000000000000a000000000000000b-000000000000000c-01", "v=1");
+      next.Infer(std::move(call));
+    }
+    InferService& next;
+  } tracing(remote_);
+  ASSERT_TRUE(Done(Asked::Ask(tracing, hand_.loop(), SumRequest("shop", {1, 2}))));
+  EXPECT_EQ(seen.trace, (telemetry::TraceId{10, 11}));
+  EXPECT_TRUE(seen.valid());
+  EXPECT_TRUE(seen.sampled());
+  EXPECT_EQ(seen.state, "v=1");
 }
 
 TEST_P(RemoteServiceTest, TellsAnErrorWithItsRetryHint) {
@@ -363,6 +412,29 @@ TEST_P(RemoteServiceTest, ALostCallsAnswerMayCancelAnotherThatWasLostWithIt) {
     EXPECT_NE(other.kind(), ErrorKind::kOk);
   }
   instance.Run([&held] { held.clear(); });
+}
+
+// Nothing of what services tell each other leaves by a port for callers.
+TEST(EdgeTest, CallersAreToldNoTimings) {
+  for (const bool inner : {false, true}) {
+    Instance instance(&AnswerThree, 0, inner);
+    HandLoop hand;
+    const net::Address address = net::Address::Parse(instance.address()).value();
+    net::ClientChannel channel(hand.loop(), address, {});
+    struct Told final : net::ClientStreamHandler {
+      void OnMessage(Slice) override {}
+      void OnDone(net::CallResult result) override {
+        trailers = std::move(result.trailers);
+        done = true;
+      }
+      net::Metadata trailers;
+      bool done = false;
+    } told;
+    channel.StartUnary("/inference.GRPCInferenceService/ModelInfer", {},
+                       Slice::Copy(SumRequest("shop", {1, 2})), &told);
+    ASSERT_TRUE(hand.Until([&told] { return told.done; }));
+    EXPECT_EQ(told.trailers.Get(kTimingTrailer).empty(), !inner);
+  }
 }
 
 TEST(HopStreamTest, StrangersAreNotAnswered) {

@@ -7,6 +7,7 @@
 #include "oip/transform.h"
 #include "services/batch_message.h"
 #include "services/reserved.h"
+#include "telemetry/span_ids.h"
 
 namespace skysail::services {
 namespace {
@@ -20,6 +21,45 @@ InferResponse Failure(ErrorKind kind, std::string message, bool unprocessed = fa
   InferResponse response = InferResponse::Error(Status(kind, std::move(message)));
   response.unprocessed = unprocessed;
   return response;
+}
+
+// Where the time of a batch went, as its replica tells where that is ours.
+BatchEnd EndOf(const Batch& batch, const Replica& replica, const net::Metadata& trailers, TimeNs now) {
+  BatchEnd end{batch.times(), now, {}};
+  Timing told;
+  Timing& ran = end.ran;
+  const TimeNs away = now - end.times.dispatched;
+  if (ParseTiming(trailers.Get(kTimingTrailer), &told) && told.served_us > 0) {
+    ran.staged_us = told.staged_us;
+    ran.model_us = told.model_us;
+    ran.hop_us = Timing::Us(away - told.served_us * kMicrosecond);
+  } else {
+    const TimeNs took = std::min(replica.ran().took, away);
+    ran.staged_us = Timing::Us(away - took);
+    ran.model_us = Timing::Us(took);
+  }
+  ran.batch = end.times.id;
+  ran.batch_rows = static_cast<uint32_t>(batch.rows());
+  ran.limit_rows = static_cast<uint32_t>(end.times.limit_rows);
+  ran.replica = replica.endpoint().id;
+  return end;
+}
+
+// The same for a member that arrived then. One that joined a batch under way waited for less of it.
+Timing TimingOf(TimeNs arrived, const BatchEnd& end) {
+  Timing timing = end.ran;
+  if (arrived <= end.times.dispatched) {
+    const TimeNs filling = std::clamp(end.times.filling_since, arrived, end.times.dispatched);
+    timing.queue_us = Timing::Us(filling - arrived);
+    timing.fill_us = Timing::Us(end.times.dispatched - filling);
+    return timing;
+  }
+  uint32_t left = Timing::Us(end.at - arrived);
+  for (uint32_t* stage : {&timing.model_us, &timing.staged_us, &timing.hop_us}) {
+    *stage = std::min(*stage, left);
+    left -= *stage;
+  }
+  return timing;
 }
 
 bool IsStackable(const ServedVersion& version) {
@@ -330,7 +370,8 @@ void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
     stats_->fill_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(now - filling_since, 0)));
     stats_->batch_rows.Record(static_cast<uint64_t>(rows));
     Bytes request = BatchRequest(members, version_->model, version_->version);
-    replica.Send(std::make_unique<Batch>(replica, std::move(members), rows, full),
+    const BatchTimes times{telemetry::NewId(), limit, filling_since, now};
+    replica.Send(std::make_unique<Batch>(replica, std::move(members), rows, full, times),
                  std::move(request));
   }
   for (auto& work : late) Expire(std::move(work), now, answered_at);
@@ -429,9 +470,10 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
       result.unprocessed || result.trailers.Get(kUnprocessedTrailer).data() != nullptr;
   const bool late = (kind == ErrorKind::kDeadlineExceeded || kind == ErrorKind::kCancelled) &&
                     !batch->taken_back();
+  const TimeNs now = clock_.Now();
+  const BatchEnd end = EndOf(*batch, replica, result.trailers, now);
   for (const auto& work : batch->members()) work->batch = nullptr;
   if (kind == ErrorKind::kOk || (late && !lost && !refused)) {
-    const TimeNs now = clock_.Now();
     const batching::Terms terms = TermsAt(now);
     const TimeNs took = replica.ran().took;
     replica.pace().Learn(replica.ran(), late, now, terms.BatchObjective(), queue_.rows(),
@@ -444,7 +486,7 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
   if (lost) replica.stats().lost.Add();
 
   if (kind == ErrorKind::kOk) {
-    Deliver(*batch);
+    Deliver(*batch, end);
   } else {
     InferResponse failure = InferResponse::Error(std::move(result.status));
     for (auto& work : batch->members()) {
@@ -458,7 +500,7 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
         stats_->retried.Add();
         Requeue(std::move(work));
       } else {
-        FailFirst(std::move(work), failure);
+        FailFirst(std::move(work), failure, &end);
       }
     }
   }
@@ -474,17 +516,16 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
   Schedule();
 }
 
-void VersionQueue::Deliver(Batch& batch) {
+void VersionQueue::Deliver(Batch& batch, const BatchEnd& end) {
   Result<std::vector<Bytes>> cut =
       CutAnswer(batch.answer(), batch.members(), version_->signature);
-  const TimeNs now = clock_.Now();  // all are answered at once
   if (place_.cache != nullptr && cut.ok()) {
     for (const auto& work : batch.members()) place_.cache->Prefetch(CacheKeyOf(*work));
   }
   for (size_t i = 0; i < batch.members().size(); ++i) {
     std::unique_ptr<Work> work = std::move(batch.members()[i]);
     if (!cut.ok()) {
-      FailFirst(std::move(work), InferResponse::Error(cut.status()));
+      FailFirst(std::move(work), InferResponse::Error(cut.status()), &end);
       continue;
     }
     flights_.Remove(work.get());
@@ -494,7 +535,7 @@ void VersionQueue::Deliver(Batch& batch) {
       place_.cache->Insert(CacheKeyOf(*work), value.view(), place_.ttl);  // keeps a copy
       payload = Bytes(value);
     }
-    Answer(*work, payload, now);
+    Answer(*work, payload, end);
   }
 }
 
@@ -507,19 +548,20 @@ void VersionQueue::Requeue(std::unique_ptr<Work> work) {
   Push(std::move(work));
 }
 
-void VersionQueue::FailFirst(std::unique_ptr<Work> work, const InferResponse& response) {
+void VersionQueue::FailFirst(std::unique_ptr<Work> work, const InferResponse& response,
+                             const BatchEnd* end) {
   flights_.Remove(work.get());
   for (const auto& ticket : work->tickets) {
     if (!ticket->waiting()) continue;
     if (!ticket->joined || closing_) {
-      Finish(*ticket, response);
+      Finish(*ticket, response, end);
       continue;
     }
     Enqueue(ticket->Release(), Slice(), 0);
   }
 }
 
-void VersionQueue::Answer(Work& work, const Bytes& payload, TimeNs now) {
+void VersionQueue::Answer(Work& work, const Bytes& payload, const BatchEnd& end) {
   for (const auto& ticket : work.tickets) {
     if (!ticket->waiting()) continue;
     InferResponse response;
@@ -529,12 +571,18 @@ void VersionQueue::Answer(Work& work, const Bytes& payload, TimeNs now) {
     response.cache = work.key.empty()  ? CacheOutcome::kNone
                      : ticket->joined ? CacheOutcome::kCoalesced
                                       : CacheOutcome::kMiss;
-    Finish(*ticket, std::move(response), now);
+    Finish(*ticket, std::move(response), &end);
   }
 }
 
-void VersionQueue::Finish(Ticket& ticket, InferResponse response, TimeNs now) {
+void VersionQueue::Finish(Ticket& ticket, InferResponse response, const BatchEnd* end) {
+  const TimeNs now = end != nullptr ? end->at : clock_.Now();
   stats_->calls.Ended(response.status.kind(), now - ticket.arrived);
+  if (end != nullptr) {
+    response.timing = TimingOf(ticket.arrived, *end);
+  } else {
+    response.timing.queue_us = Timing::Us(now - ticket.arrived);  // all that it did here
+  }
   ticket.Answer(std::move(response));
 }
 

@@ -87,15 +87,15 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   void Expire(std::unique_ptr<Work> work, TimeNs now, TimeNs by);
   void FailWaiting(const Status& status);
 
-  void Deliver(Batch& batch);
+  void Deliver(Batch& batch, const BatchEnd& end);
   cache::PredictionCache::Key CacheKeyOf(const Work& work) const;
   void Requeue(std::unique_ptr<Work> work);
   // Ends the work: `response` is the first caller's; those who joined it are put into the queue anew,
-  // each for itself.
-  void FailFirst(std::unique_ptr<Work> work, const InferResponse& response);
-  void Answer(Work& work, const Bytes& payload, TimeNs now);
-  void Finish(Ticket& ticket, InferResponse response) { Finish(ticket, std::move(response), clock_.Now()); }
-  void Finish(Ticket& ticket, InferResponse response, TimeNs now);
+  // each for itself. `end`: of the batch that it ran in, if it ran.
+  void FailFirst(std::unique_ptr<Work> work, const InferResponse& response,
+                 const BatchEnd* end = nullptr);
+  void Answer(Work& work, const Bytes& payload, const BatchEnd& end);
+  void Finish(Ticket& ticket, InferResponse response, const BatchEnd* end = nullptr);
 
   batching::Terms TermsAt(TimeNs now) const;
   // The paces of the replicas that are in rotation; valid until the next call of it.

@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -80,13 +80,13 @@ class Path:
         return status, answer
 
     async def http_with_headers(
-        self, method: str, path: str, body: object = None
+        self, method: str, path: str, body: object = None, *, send: Sequence[str] = ()
     ) -> tuple[int, dict[str, str], dict[str, object]]:
         assert self.frontend.http_address is not None
         host, _, port = self.frontend.http_address.rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        headers = ("Host: t", "Connection: close", f"Content-Length: {len(content)}", "", "")
+        headers = ("Host: t", "Connection: close", f"Content-Length: {len(content)}", *send, "", "")
         writer.write("\r\n".join((f"{method} {path} HTTP/1.1", *headers)).encode() + content)
         try:
             async with asyncio.timeout(20):

@@ -32,12 +32,12 @@ class HopRequest(google.protobuf.message.Message):
     CALL_ID_FIELD_NUMBER: builtins.int
     CANCEL_FIELD_NUMBER: builtins.int
     TIMEOUT_US_FIELD_NUMBER: builtins.int
-    TRACEPARENT_FIELD_NUMBER: builtins.int
     TRACESTATE_FIELD_NUMBER: builtins.int
     APPLICATION_FIELD_NUMBER: builtins.int
     MODEL_FIELD_NUMBER: builtins.int
     VERSION_FIELD_NUMBER: builtins.int
     PREDICTION_FIELD_NUMBER: builtins.int
+    TRACE_FIELD_NUMBER: builtins.int
     REQUEST_FIELD_NUMBER: builtins.int
     call_id: builtins.int
     """The sender's name for the call: the low 32 bits are a small number that is in use by one call
@@ -47,9 +47,8 @@ class HopRequest(google.protobuf.message.Message):
     """The call of this id has been given up: there will be no answer to it. No other field counts."""
     timeout_us: builtins.int
     """Microseconds until an answer is owed; absent when there is no deadline."""
-    traceparent: builtins.str
-    """W3C trace context, as it came."""
     tracestate: builtins.str
+    """The caller's tracestate, checked; with a trace alone."""
     application: builtins.str
     """What was decided on the way; it stands over what the request says. The application as the
     caller spelled it, the model, and the version, which is empty until it is chosen.
@@ -58,6 +57,10 @@ class HopRequest(google.protobuf.message.Message):
     version: builtins.str
     prediction: builtins.bytes
     """16 bytes."""
+    trace: builtins.bytes
+    """The trace that the call belongs to, when it belongs to one: 16 bytes of its id, 8 of the span that sent
+    this frame, 1 of W3C trace flags.
+    """
     request: builtins.bytes
     """An encoded inference.ModelInferRequest with raw contents."""
     def __init__(
@@ -66,16 +69,16 @@ class HopRequest(google.protobuf.message.Message):
         call_id: builtins.int = ...,
         cancel: builtins.bool = ...,
         timeout_us: builtins.int | None = ...,
-        traceparent: builtins.str = ...,
         tracestate: builtins.str = ...,
         application: builtins.str = ...,
         model: builtins.str = ...,
         version: builtins.str = ...,
         prediction: builtins.bytes = ...,
+        trace: builtins.bytes = ...,
         request: builtins.bytes = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_timeout_us", b"_timeout_us", "timeout_us", b"timeout_us"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_timeout_us", b"_timeout_us", "application", b"application", "call_id", b"call_id", "cancel", b"cancel", "model", b"model", "prediction", b"prediction", "request", b"request", "timeout_us", b"timeout_us", "traceparent", b"traceparent", "tracestate", b"tracestate", "version", b"version"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_timeout_us", b"_timeout_us", "application", b"application", "call_id", b"call_id", "cancel", b"cancel", "model", b"model", "prediction", b"prediction", "request", b"request", "timeout_us", b"timeout_us", "trace", b"trace", "tracestate", b"tracestate", "version", b"version"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_timeout_us", b"_timeout_us"]) -> typing.Literal["timeout_us"] | None: ...
 
 global___HopRequest = HopRequest
@@ -113,6 +116,7 @@ class HopResponse(google.protobuf.message.Message):
     CACHE_FIELD_NUMBER: builtins.int
     IS_DEFAULT_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    TIMING_FIELD_NUMBER: builtins.int
     PAYLOAD_FIELD_NUMBER: builtins.int
     call_id: builtins.int
     code: builtins.int
@@ -131,6 +135,10 @@ class HopResponse(google.protobuf.message.Message):
     reason: builtins.str
     payload: builtins.bytes
     """The encoded fields 4 to 6 of an inference.ModelInferResponse."""
+    @property
+    def timing(self) -> global___Timing:
+        """Where the time went, here and behind."""
+
     def __init__(
         self,
         *,
@@ -144,8 +152,65 @@ class HopResponse(google.protobuf.message.Message):
         cache: global___HopResponse.Cache.ValueType = ...,
         is_default: builtins.bool = ...,
         reason: builtins.str = ...,
+        timing: global___Timing | None = ...,
         payload: builtins.bytes = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["cache", b"cache", "call_id", b"call_id", "code", b"code", "is_default", b"is_default", "message", b"message", "model", b"model", "payload", b"payload", "reason", b"reason", "retry_after_us", b"retry_after_us", "unprocessed", b"unprocessed", "version", b"version"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["timing", b"timing"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["cache", b"cache", "call_id", b"call_id", "code", b"code", "is_default", b"is_default", "message", b"message", "model", b"model", "payload", b"payload", "reason", b"reason", "retry_after_us", b"retry_after_us", "timing", b"timing", "unprocessed", b"unprocessed", "version", b"version"]) -> None: ...
 
 global___HopResponse = HopResponse
+
+@typing.final
+class Timing(google.protobuf.message.Message):
+    """Where the time of one call went: durations in microseconds, never clock readings. 0: no such stage, or not
+    known. Besides in frames, told as the trailer `skysail-timing-bin` of plain calls that succeed, on inner
+    listeners.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SERVED_US_FIELD_NUMBER: builtins.int
+    QUEUE_US_FIELD_NUMBER: builtins.int
+    FILL_US_FIELD_NUMBER: builtins.int
+    STAGED_US_FIELD_NUMBER: builtins.int
+    MODEL_US_FIELD_NUMBER: builtins.int
+    HOP_US_FIELD_NUMBER: builtins.int
+    BATCH_FIELD_NUMBER: builtins.int
+    BATCH_ROWS_FIELD_NUMBER: builtins.int
+    LIMIT_ROWS_FIELD_NUMBER: builtins.int
+    REPLICA_FIELD_NUMBER: builtins.int
+    served_us: builtins.int
+    """From the call's arrival in the process that tells this to its answer. The sender's round trip less this
+    is what the hop took.
+    """
+    queue_us: builtins.int
+    """Waited for a replica; for company while a replica stood free; at the replica for the model."""
+    fill_us: builtins.int
+    staged_us: builtins.int
+    model_us: builtins.int
+    """The model took."""
+    hop_us: builtins.int
+    """On the way to the services behind and back, all hops together."""
+    batch: builtins.int
+    """The batch that the call was answered with, its rows, and the rows that it was held to."""
+    batch_rows: builtins.int
+    limit_rows: builtins.int
+    replica: builtins.str
+    """The id of the replica that ran it."""
+    def __init__(
+        self,
+        *,
+        served_us: builtins.int = ...,
+        queue_us: builtins.int = ...,
+        fill_us: builtins.int = ...,
+        staged_us: builtins.int = ...,
+        model_us: builtins.int = ...,
+        hop_us: builtins.int = ...,
+        batch: builtins.int = ...,
+        batch_rows: builtins.int = ...,
+        limit_rows: builtins.int = ...,
+        replica: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["batch", b"batch", "batch_rows", b"batch_rows", "fill_us", b"fill_us", "hop_us", b"hop_us", "limit_rows", b"limit_rows", "model_us", b"model_us", "queue_us", b"queue_us", "replica", b"replica", "served_us", b"served_us", "staged_us", b"staged_us"]) -> None: ...
+
+global___Timing = Timing
