@@ -10,6 +10,8 @@ answers with
 a regressor with `value`, FP64 [-1] or [-1, targets]; a clusterer with `label`; a transformer with
 `features`. Outputs that are stated at deployment replace these: names from this list, any subset, so that
 what nobody reads is not computed.
+
+A plain forest is asked tree by tree (forest.py), which gives the same bits in a fraction of the time.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import numpy as np
 from skysail.control.errors import InvalidArgument
 from skysail.control.schema import Signature, TensorSpec
 from skysail.model_servers.adapter import Source, Stated
+from skysail.model_servers.forest import direct
 from skysail.model_servers.tensors import signature_of
 
 __all__ = ["SklearnAdapter", "load"]
@@ -86,7 +89,7 @@ class SklearnAdapter:
         self._input = inputs[0].name
         self._decode = inputs[0].datatype == "BYTES"
         self._names = [spec.name for spec in outputs]
-        self._methods = _methods(model, self._names)
+        self._methods = _methods(model, direct(model), self._names)
 
     @property
     def signature(self) -> Signature:
@@ -160,17 +163,17 @@ def _targets(model: Any) -> int:
     return int(weights.shape[0]) if isinstance(weights, np.ndarray) and weights.ndim == 2 else 1
 
 
-def _methods(model: Any, names: list[str]) -> Callable[[np.ndarray], dict[str, object]]:
-    """One function that computes the outputs of those names."""
+def _methods(model: Any, runs: Any, names: list[str]) -> Callable[[np.ndarray], dict[str, object]]:
+    """One function that computes the outputs of those names with `runs`, which stands for the model."""
     if names == ["features"]:
-        return lambda x: {"features": _widened(model.transform(x))}
+        return lambda x: {"features": _widened(runs.transform(x))}
     if names == ["value"]:
-        return lambda x: {"value": _widened(model.predict(x))}
+        return lambda x: {"value": _widened(runs.predict(x))}
     if set(names) == {"label", "probability"} and type(_final(model)).__name__ in _LABEL_IS_ARGMAX:
         classes = model.classes_
 
         def both(x: np.ndarray) -> dict[str, object]:
-            probability = model.predict_proba(x)
+            probability = runs.predict_proba(x)
             return {
                 "label": _label(classes.take(probability.argmax(axis=1))),
                 "probability": _widened(probability),
@@ -181,9 +184,9 @@ def _methods(model: Any, names: list[str]) -> Callable[[np.ndarray], dict[str, o
     def each(x: np.ndarray) -> dict[str, object]:
         outputs: dict[str, object] = {}
         if "label" in names:
-            outputs["label"] = _label(model.predict(x))
+            outputs["label"] = _label(runs.predict(x))
         if "probability" in names:
-            outputs["probability"] = _widened(model.predict_proba(x))
+            outputs["probability"] = _widened(runs.predict_proba(x))
         return outputs
 
     return each
