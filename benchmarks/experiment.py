@@ -18,6 +18,7 @@ LOWER_IS_BETTER = {
     "cpu_ms": True,
     "hop_cpu_ms": True,
     "last_ms": True,
+    "model_cpu_ms": True,
     "idle_cpu": True,
     "rss_mb": True,
 }

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -127,3 +127,27 @@ def wait_until_listening(port: int, process: subprocess.Popen[str], *, timeout_s
             return
         time.sleep(0.05)
     raise TimeoutError(f"nothing listens on port {port} after {timeout_s} s")
+
+
+@contextlib.contextmanager
+def core_apart(apart: Collection[int], others: Collection[int]) -> Iterator[None]:
+    """Gives the processes ``apart`` a core that the ``others``, and this one with its children, keep off.
+
+    So that who shares a core with whom is no part of what is measured. With one core nothing is changed.
+    """
+    cores = os.sched_getaffinity(0)
+    own = {max(cores)}
+    everyone = [*others, os.getpid()]
+    try:
+        _allow(apart, own)
+        _allow(everyone, cores - own or own)
+        yield
+    finally:
+        _allow([*apart, *everyone], cores)
+
+
+def _allow(pids: Collection[int], cores: set[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setaffinity(int(thread), cores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -84,6 +85,21 @@ class Servers:
         """The mesh, with a model of known capacity and that objective as well."""
         options = ("--cache", "off", "--slo-ms", str(objective_ms))
         self.mesh.deploy("paced", f"{_MODELS / 'paced.py'}:Paced", *options)
+        return self.mesh
+
+    @functools.cache  # noqa: B019
+    def costed(self, name: str, *, objective_ms: int, delay: str) -> Mesh:
+        """The mesh, with a model of known cost in processor time under that name as well."""
+        options = ("--cache", "off", "--slo-ms", str(objective_ms))
+        self.mesh.deploy(name, f"{_MODELS / 'costed.py'}:Costed", *options)
+        wanted = {
+            "versions": {"1": {"weight": 1.0}},
+            "cache": {"enabled": False},
+            "batching": {"delay": delay},
+        }
+        file = self._folder("wanted") / f"{name}.json"
+        file.write_text(json.dumps({"models": {name: wanted}}))
+        self.mesh.command("apply", "-f", str(file), "--yes")
         return self.mesh
 
     @functools.cached_property

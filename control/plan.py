@@ -126,6 +126,7 @@ def _served(
         cache_ttl_s=model.cache.ttl_s,
         cache_quota_bytes=model.cache.quota_mib << 20,
         max_batch_rows=model.batching.max_rows,
+        delay=model.batching.delay == "learned",
         shares=[core.Share(one.name, weight=one.weight, priority=one.priority) for one in applications],
     )
 

@@ -166,6 +166,9 @@ class Batching(Document):
 
     #: The largest batch. Larger ones help models whose cost per row falls with the batch; 1: no batching.
     max_rows: Annotated[int, between(1, 65_536, "rows")] = 1024
+    #: Whether calls of a steady stream may wait for more, where that was seen to spare the model much time:
+    #: for a twelfth of the objective at most. "none": a free replica takes what is there at once.
+    delay: Literal["learned", "none"] = "learned"
 
 
 class Resources(Document):

@@ -217,7 +217,8 @@ class ServedVersion(metaclass=_Bound):
 
     `digest` identifies the artefact: the cache space goes when it changes or the version is omitted.
     `objective_s` is the strictest objective among the model's applications. `cache_ttl_s` 0: no expiry.
-    `shares`: of the applications that may ask the model.
+    `delay`: batches may be kept back for more calls where that was seen to pay. `shares`: of the
+    applications that may ask the model.
     """
 
     def __init__(
@@ -233,6 +234,7 @@ class ServedVersion(metaclass=_Bound):
         cache_ttl_s: float = 0.0,
         cache_quota_bytes: int = 0,
         max_batch_rows: int = 1024,
+        delay: bool = True,
         shares: Sequence[Share] = ...,
     ) -> None: ...
 

@@ -1,7 +1,7 @@
 """Every number that Skysail promises, as a row: one module a subject."""
 
 from benchmarks.experiment import Experiment
-from benchmarks.rows import cache, idle, mesh, models, net, overload, rollback
+from benchmarks.rows import cache, controller, idle, mesh, models, net, overload, rollback
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *net.EXPERIMENTS,
@@ -10,6 +10,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *cache.EXPERIMENTS,
     *overload.EXPERIMENTS,
     *rollback.EXPERIMENTS,
+    *controller.EXPERIMENTS,
     *idle.EXPERIMENTS,
 )
 

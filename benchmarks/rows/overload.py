@@ -31,7 +31,7 @@ def _arms(servers: Servers) -> Mapping[str, Callable[[], Sample]]:
     def capacity() -> Sample:
         seen = load.run(servers.paced(OBJECTIVE_MS).grpc, closed, pids=[])
         last[:] = [seen.rate]
-        return Sample(metrics={"rate": seen.rate}, faults=_faults(seen))
+        return Sample(metrics={"rate": seen.rate}, faults=faults(seen))
 
     def overload() -> Sample:
         if not last:
@@ -39,22 +39,22 @@ def _arms(servers: Servers) -> Mapping[str, Callable[[], Sample]]:
         extra = ("--header", f"grpc-timeout: {OBJECTIVE_MS}m", "--max-outstanding", "65536")
         flood = replace(closed, streams=512, rate=FACTOR * last[0], extra=extra)
         seen = load.run(servers.paced(OBJECTIVE_MS).grpc, flood, pids=[])
-        faults = _faults(seen)
+        found = faults(seen)
         if not math.isfinite(seen.refused_p99_us):
-            faults += ("no call was refused",)
-        return Sample(metrics={"rate": seen.rate, "refused_p99_us": seen.refused_p99_us}, faults=faults)
+            found += ("no call was refused",)
+        return Sample(metrics={"rate": seen.rate, "refused_p99_us": seen.refused_p99_us}, faults=found)
 
     return {"capacity": capacity, "overload": overload}
 
 
-def _faults(seen: Seen) -> tuple[str, ...]:
+def faults(seen: Seen) -> tuple[str, ...]:
     """Calls may be refused or late, but not fail otherwise, and an answer that is given is right."""
-    faults = []
+    found = []
     if seen.errors.keys() - {REFUSED, LATE}:
-        faults.append(f"calls failed: {seen.errors}")
+        found.append(f"calls failed: {seen.errors}")
     if seen.wrong:
-        faults.append(f"{seen.wrong} of {seen.checked} checked answers were wrong")
-    return tuple(faults)
+        found.append(f"{seen.wrong} of {seen.checked} checked answers were wrong")
+    return tuple(found)
 
 
 EXPERIMENTS = (

@@ -20,7 +20,17 @@ int64_t ReachOf(const Pace& pace, const Terms& terms) {
 
 // Whether those who wait can still be served in time when the replica begins at `start`.
 bool InTimeAt(TimeNs start, const Pace& pace, const BatchQueue& queue, const Terms& terms) {
-  return start + pace.controller().Estimate(terms.LimitOf(pace)) < queue.NextDeadline();
+  const int64_t limit = terms.LimitOf(pace);
+  return start + pace.controller().Estimate(limit) + pace.Margin(limit) + terms.AnswerAllowance() <
+         queue.NextDeadline();
+}
+
+int64_t RowsPresent(const Paces& paces, const BatchQueue& queue) {
+  int64_t rows = queue.rows();
+  for (const Pace* pace : paces) {
+    if (pace != nullptr) rows += pace->rows_in_flight();
+  }
+  return rows;
 }
 
 }  // namespace
@@ -39,15 +49,22 @@ int64_t Terms::LimitOf(const Pace& pace) const {
   return std::min(pace.controller().limit(), max_rows);
 }
 
-void Dispatch::OnArrival(int64_t rows, TimeNs now, const Paces& paces) {
+void Dispatch::OnArrival(int64_t rows, TimeNs now, const Paces& paces, const BatchQueue& queue) {
   arrivals_.OnArrival(rows, now);
+  OnChange(paces, queue, now);
+  spacing_.OnArrival(rows);
   for (Pace* pace : paces) {
     if (pace != nullptr) pace->OnArrival(rows, now);
   }
 }
 
+void Dispatch::OnChange(const Paces& paces, const BatchQueue& queue, TimeNs now) {
+  spacing_.OnPresent(RowsPresent(paces, queue), now);
+}
+
 Dispatch::Next Dispatch::Choose(const Paces& paces, const BatchQueue& queue, const Terms& terms,
                                 TimeNs now) {
+  OnChange(paces, queue, now);
   Next next;
   const size_t count = paces.size();
   for (size_t i = 0; i < count; ++i) {
@@ -55,17 +72,22 @@ Dispatch::Next Dispatch::Choose(const Paces& paces, const BatchQueue& queue, con
     if (paces[at] == nullptr) continue;
     const Pace& pace = *paces[at];
     if (pace.idle()) {
-      if (pace.Holding(queue.rows(), now) && InTimeAt(pace.hold_until(), pace, queue, terms)) {
-        next.wake_at = std::min(next.wake_at, pace.hold_until());
+      const TimeNs held = pace.Holding(queue.rows(), now) ? pace.hold_until() : 0;
+      const TimeNs hold = std::max(held, SpacedUntil(pace, queue, terms));
+      if (hold > now && InTimeAt(hold, pace, queue, terms)) {
+        next.wake_at = std::min(next.wake_at, hold);
         continue;
       }
       turn_ = at + 1;
       next.replica = at;
+      spacing_.OnBegin(now);
       return next;
     }
     if (pace.in_flight() > 1 || next.replica != kNobody) continue;
     const int64_t limit = terms.LimitOf(pace);
-    const TimeNs seal_at = pace.SealAt();
+    TimeNs seal_at = pace.SealAt();
+    const TimeNs spaced = SpacedUntil(pace, queue, terms);
+    if (spaced > pace.FreeAt(now) && InTimeAt(spaced, pace, queue, terms)) seal_at = spaced;
     // A full batch can be staged at once, unless some other application may yet come that goes first.
     if (!terms.shared && queue.rows() >= limit && queue.NextBatchRows(limit) >= limit) {
       next.replica = at;
@@ -75,7 +97,15 @@ Dispatch::Next Dispatch::Choose(const Paces& paces, const BatchQueue& queue, con
       next.replica = at;
     }
   }
+  if (next.replica != kNobody) spacing_.OnBegin(paces[next.replica]->FreeAt(now));
   return next;
+}
+
+TimeNs Dispatch::SpacedUntil(const Pace& pace, const BatchQueue& queue, const Terms& terms) const {
+  if (!terms.delay || queue.rows() >= terms.LimitOf(pace)) return 0;
+  const auto one = static_cast<double>(pace.controller().Estimate(1));
+  const double row = static_cast<double>(pace.controller().Estimate(2)) - one;
+  return spacing_.Until({std::max(one - row, 0.0), row, terms.BatchObjective(), arrivals_.gap_ns()});
 }
 
 TimeNs Dispatch::Needed(const Pace& pace, const BatchQueue& queue, const Terms& terms, TimeNs now) {

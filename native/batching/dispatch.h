@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "batching/batch_queue.h"
 #include "batching/pace.h"
+#include "batching/spacing.h"
 #include "batching/wait_ahead.h"
 
 namespace skysail::batching {
@@ -21,6 +22,7 @@ struct Terms {
   TimeNs objective = kSecond;  // by when an answer is owed
   int64_t max_rows = 1024;     // >= 1; 1: requests are never stacked
   bool shared = false;         // several lanes had calls of late
+  bool delay = true;           // batches may be kept back where that pays
 
   // What a batch may take.
   TimeNs BatchObjective() const;
@@ -34,7 +36,10 @@ using Paces = std::vector<Pace*>;
 
 class Dispatch {
  public:
-  void OnArrival(int64_t rows, TimeNs now, const Paces& paces);
+  // Before the rows are put into `queue`.
+  void OnArrival(int64_t rows, TimeNs now, const Paces& paces, const BatchQueue& queue);
+  // The queue or what is in flight has changed, other than by an arrival. Choose need not be told.
+  void OnChange(const Paces& paces, const BatchQueue& queue, TimeNs now);
 
   static constexpr size_t kNobody = SIZE_MAX;
   struct Next {
@@ -42,8 +47,8 @@ class Dispatch {
     TimeNs wake_at = kNever;  // when asking again may give another answer; where it is kNobody
   };
   // Who takes a batch of `queue`, which is not empty, now. Free replicas take turns, but for one that
-  // gathers returning callers; else the first one whose staged batch should be sealed now, unless the
-  // callers of the running one are worth waiting for. O(replicas).
+  // gathers returning callers, and for all while batches are spaced; else the first one whose staged batch
+  // should be sealed now, unless the callers of the running one are worth waiting for. O(replicas).
   Next Choose(const Paces& paces, const BatchQueue& queue, const Terms& terms, TimeNs now);
 
   // From now until the next batch of `pace` is answered: whose deadline is sooner is not served by it.
@@ -58,7 +63,11 @@ class Dispatch {
                    const Terms& terms, TimeNs now) const;
 
  private:
+  // Until when a batch of `pace` is kept back, so that it carries more; 0: it is not.
+  TimeNs SpacedUntil(const Pace& pace, const BatchQueue& queue, const Terms& terms) const;
+
   ArrivalRate arrivals_;
+  Spacing spacing_;
   size_t turn_ = 0;  // whose it is
 };
 

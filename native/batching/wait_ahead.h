@@ -25,7 +25,9 @@ class ArrivalRate {
     last_ = now;
   }
   // Expected within `time`.
-  double RowsIn(TimeNs time) const { return static_cast<double>(time) / (mean_gap_ns_ + 1); }
+  double RowsIn(TimeNs time) const { return static_cast<double>(time) / gap_ns(); }
+  // Between two rows; > 0.
+  double gap_ns() const { return mean_gap_ns_ + 1; }
 
  private:
   static constexpr double kGain = 0.01;

@@ -104,7 +104,7 @@ ServedVersion NewServedVersion(std::string model, std::string version, std::stri
                                std::optional<Signature> signature, double objective_s,
                                std::vector<Endpoint> replicas, bool cache, double cache_ttl_s,
                                size_t cache_quota_bytes, int64_t max_batch_rows,
-                               std::vector<Share> shares) {
+                               bool delay, std::vector<Share> shares) {
   ServedVersion served;
   served.model = std::move(model);
   served.version = std::move(version);
@@ -118,6 +118,7 @@ ServedVersion NewServedVersion(std::string model, std::string version, std::stri
   served.cache_quota_bytes = cache_quota_bytes;
   if (max_batch_rows < 1) throw py::value_error("max_batch_rows must be >= 1");
   served.max_batch_rows = max_batch_rows;
+  served.delay = delay;
   served.shares = std::move(shares);
   return served;
 }
@@ -169,12 +170,13 @@ void BindServiceConfig(py::module_& module) {
       "What a batcher serves: one (model, version) with its replicas.\n\n"
       "`digest` identifies the artefact: the cache space goes when it changes or the version is\n"
       "omitted. `objective_s` is the strictest objective among the model's applications.\n"
-      "`cache_ttl_s` 0: no expiry. `shares`: of the applications that may ask the model.")
+      "`cache_ttl_s` 0: no expiry. `delay`: batches may be kept back for more calls where that was\n"
+      "seen to pay. `shares`: of the applications that may ask the model.")
       .def(py::init(&NewServedVersion), py::arg("model"), py::arg("version"), py::kw_only(),
            py::arg("digest"), py::arg("signature").none(true), py::arg("objective_s"),
            py::arg("replicas"), py::arg("cache") = true, py::arg("cache_ttl_s") = 0.0,
            py::arg("cache_quota_bytes") = 0, py::arg("max_batch_rows") = 1024,
-           py::arg("shares") = std::vector<Share>());
+           py::arg("delay") = true, py::arg("shares") = std::vector<Share>());
 }
 
 }  // namespace skysail::bindings

@@ -7,7 +7,9 @@ class Own final : public Rule {
  public:
   explicit Own(batching::Terms terms) : terms_(terms) {}
 
-  void OnArrival(TimeNs now) override { dispatch_.OnArrival(1, now, paces_); }
+  void OnArrival(const batching::BatchQueue& queue, TimeNs now) override {
+    dispatch_.OnArrival(1, now, paces_, queue);
+  }
   Decision Decide(const batching::BatchQueue& queue, TimeNs now) override {
     const batching::Dispatch::Next next = dispatch_.Choose(paces_, queue, terms_, now);
     if (next.replica == batching::Dispatch::kNobody) return {0, next.wake_at, 0};
@@ -17,9 +19,10 @@ class Own final : public Rule {
   void OnSent(int64_t rows, int64_t waited, TimeNs now) override {
     pace_.Sent(rows, batching::Dispatch::Full(rows, waited, limit_), now);
   }
-  void OnEnded(TimeNs now, int64_t waiting, TimeNs) override {
+  void OnEnded(const batching::BatchQueue& queue, TimeNs now, TimeNs) override {
     const batching::Pace::Ran ran = pace_.Ended(0, now);
-    pace_.Learn(ran, false, now, terms_.BatchObjective(), waiting, terms_.LimitOf(pace_));
+    pace_.Learn(ran, false, now, terms_.BatchObjective(), queue.rows(), terms_.LimitOf(pace_));
+    dispatch_.OnChange(paces_, queue, now);
   }
 
  private:

@@ -17,11 +17,11 @@ using batching::Terms;
 class Published : public Rule {
  public:
   explicit Published(Terms terms) : terms_(terms) {}
-  void OnArrival(TimeNs now) override { pace_.OnArrival(1, now); }
+  void OnArrival(const BatchQueue&, TimeNs now) override { pace_.OnArrival(1, now); }
   void OnSent(int64_t rows, int64_t, TimeNs now) override { pace_.Sent(rows, false, now); }
-  void OnEnded(TimeNs now, int64_t waiting, TimeNs waits) override {
+  void OnEnded(const BatchQueue& queue, TimeNs now, TimeNs waits) override {
     const Pace::Ran ran = pace_.Ended(0, now);
-    pace_.Learn(ran, false, now, terms_.BatchObjective(), waiting, terms_.max_rows);
+    pace_.Learn(ran, false, now, terms_.BatchObjective(), queue.rows(), terms_.max_rows);
     Learn(ran, waits);
   }
 
@@ -63,8 +63,8 @@ class Clipper final : public Published {
 class LeastSquares final : public Published {
  public:
   using Published::Published;
-  void OnArrival(TimeNs now) override {
-    Published::OnArrival(now);
+  void OnArrival(const BatchQueue& queue, TimeNs now) override {
+    Published::OnArrival(queue, now);
     newest_ = now;
   }
   Decision Decide(const BatchQueue& queue, TimeNs now) override {

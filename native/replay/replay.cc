@@ -102,7 +102,7 @@ class Machine {
     entry.enqueued = now_;
     entry.deadline = now_ + station.model.objective;
     station.seen.calls.push_back({now_, kNever});
-    station.rule->OnArrival(now_);
+    station.rule->OnArrival(station.queue, now_);
     station.queue.Push(&entry, "");
   }
 
@@ -160,7 +160,7 @@ class Machine {
       station.seen.calls[static_cast<Waiting*>(entry)->call].answered = now_ + kWayBack;
       Back(station, which);
     }
-    station.rule->OnEnded(now_, station.queue.rows(), batch.waits);
+    station.rule->OnEnded(station.queue, now_, batch.waits);
     Begin(station, which);
     if (!for_core_.empty() && free_cores_ > 0) {
       const size_t next = for_core_.front();
@@ -171,8 +171,13 @@ class Machine {
   }
 
   // Its caller has been told.
-  void Back(const Station& station, size_t which) {
-    if (station.model.callers > 0) Post(now_ + kWayBack + station.model.away, What::kArrival, which);
+  void Back(Station& station, size_t which) {
+    const Model& model = station.model;
+    if (model.callers == 0) return;
+    const double times =
+        model.away_varies ? std::exponential_distribution<double>(1)(station.arrivals) : 1;
+    const auto away = static_cast<TimeNs>(times * static_cast<double>(model.away));
+    Post(now_ + kWayBack + away, What::kArrival, which);
   }
 
   TimeNs now_ = 0;

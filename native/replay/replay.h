@@ -25,7 +25,8 @@ using Random = std::mt19937;
 class Rule {
  public:
   virtual ~Rule() = default;
-  virtual void OnArrival(TimeNs now) = 0;
+  // Before the call is put into `queue`.
+  virtual void OnArrival(const batching::BatchQueue& queue, TimeNs now) = 0;
   struct Decision {
     int64_t rows = 0;          // the most rows of a batch that is sent now; 0: none is
     TimeNs wake_at = kNever;   // when asking again may give another answer, if it is none
@@ -34,9 +35,8 @@ class Rule {
   // `queue` is not empty.
   virtual Decision Decide(const batching::BatchQueue& queue, TimeNs now) = 0;
   virtual void OnSent(int64_t rows, int64_t waited, TimeNs now) = 0;
-  // The oldest batch in flight has ended; `waiting` rows wait. `waits` is the sum of its calls' times in
-  // the queue.
-  virtual void OnEnded(TimeNs now, int64_t waiting, TimeNs waits) = 0;
+  // The oldest batch in flight has ended. `waits` is the sum of its calls' times in the queue.
+  virtual void OnEnded(const batching::BatchQueue& queue, TimeNs now, TimeNs waits) = 0;
 };
 using MakeRule = std::function<std::unique_ptr<Rule>()>;
 
@@ -53,6 +53,7 @@ struct Model {
   double most_load = 0;    // >= load at any time
   int callers = 0;         // who ask again `away` after each answer
   TimeNs away = 0;
+  bool away_varies = false;  // exponentially, with that mean
 };
 
 struct Call {

@@ -61,6 +61,7 @@ struct ServedVersion {
   TimeNs cache_ttl = 0;  // 0: no expiry
   size_t cache_quota_bytes = 0;  // 0: the capacity of the cache
   int64_t max_batch_rows = 1024;
+  bool delay = true;  // batches may be kept back where that was seen to pay
   std::vector<Share> shares;  // of the applications that may ask the model
 };
 

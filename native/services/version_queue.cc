@@ -158,7 +158,7 @@ void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
   if (!key.empty() && Join(&call, key, key_hash, now)) return;
   std::unique_ptr<Work> work = NewWork(std::move(call), now, std::move(key), key_hash);
   const batching::Paces& paces = PacesOf();
-  dispatch_.OnArrival(work->rows, now, paces);
+  dispatch_.OnArrival(work->rows, now, paces, queue_);
   const TimeNs left = TimeLeft(*work, now);
   const TimeNs wait = dispatch_.WaitAhead(*work, left, paces, queue_, TermsAt(now), now);
   if (wait > 0 && wait > left) return Refuse(*work->tickets[0], Refusal::kWaitAhead, wait - left);
@@ -282,6 +282,7 @@ batching::Terms VersionQueue::TermsAt(TimeNs now) const {
   terms.objective = version_->objective;
   terms.max_rows = stackable_ ? version_->max_batch_rows : 1;
   terms.shared = lanes_.shared(now);
+  terms.delay = version_->delay;
   return terms;
 }
 
@@ -306,8 +307,9 @@ void VersionQueue::Flush() {
 
 void VersionQueue::Pump() {
   seal_timer_.Cancel();
-  if (queue_.empty() || !configured_) return;
   const TimeNs now = clock_.Now();
+  if (queue_.empty()) dispatch_.OnChange(PacesOf(), queue_, now);
+  if (queue_.empty() || !configured_) return;
   TimeNs wake_at = kNever;
   while (!queue_.empty()) {
     const batching::Dispatch::Next next =

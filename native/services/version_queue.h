@@ -1,8 +1,9 @@
 // The calls that wait for one model version, and the replicas that serve them.
 //
-// Earliest deadline first; a free replica pulls what waits, at once but where waiting a moment for
-// returning callers was seen to pay (batching/gathering.h). Requests that arrive in one turn of the
-// loop are dispatched at its end, so that they meet in one batch at no cost in time.
+// Earliest deadline first; a free replica pulls what waits, at once but where waiting a moment was seen to
+// pay: for returning callers (batching/gathering.h), or for more of a steady stream (batching/spacing.h).
+// Requests that arrive in one turn of the loop are dispatched at its end, so that they meet in one batch at
+// no cost in time.
 // Applications share the replicas by class and weight (batching/fair_order.h). What cannot be in time
 // is refused at once, or dropped before dispatch when that shows later, so that replicas compute only
 // what is still of use. A batch whose

@@ -54,3 +54,18 @@ def test_a_process_that_is_gone_costs_nothing() -> None:
     assert processes.cpu_seconds([process.pid]) == 0
     assert processes.rss_bytes(process.pid) == 0
     assert processes.command_line(process.pid) == []
+
+
+def test_a_process_gets_a_core_that_the_others_keep_off() -> None:
+    waiting = [sys.executable, "-c", "input()"]
+    with (
+        subprocess.Popen(waiting, stdin=subprocess.PIPE) as apart,
+        subprocess.Popen(waiting, stdin=subprocess.PIPE) as other,
+    ):
+        cores = os.sched_getaffinity(0)
+        with processes.core_apart([apart.pid], [other.pid]):
+            own = os.sched_getaffinity(apart.pid)
+            assert len(own) == 1
+            assert os.sched_getaffinity(other.pid) == os.sched_getaffinity(0) == (cores - own or own)
+        for pid in (apart.pid, other.pid, 0):
+            assert os.sched_getaffinity(pid) == cores

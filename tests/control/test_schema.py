@@ -95,6 +95,10 @@ def test_an_illegal_value_is_refused_with_what_is_legal(
             b'{"name": "m", "versions": {"1": {}}, "batching": {"max_rows": 0}}',
             r"batching.max_rows: .*between 1",
         ),
+        (
+            b'{"name": "m", "versions": {"1": {}}, "batching": {"delay": "1ms"}}',
+            r"batching.delay: .*'learned' or 'none'",
+        ),
         (b'{"name": "m", "versions": {"1": {}}, "salt": "\\u0000"}', "salt: must hold printable"),
         (b'{"name": "m"', "Invalid JSON"),
         (b"\xff", "Invalid JSON"),
