@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from skysail.control import plan
+from skysail.control import catalogue, plan
 from skysail.control.snapshot import Snapshot
 from skysail.native import _core as core
 
@@ -28,3 +28,8 @@ class BatcherPlane:
     def publish(self, snapshot: Snapshot) -> None:
         """All versions, with the replicas that are ready."""
         self._batcher.publish(plan.batcher_versions(snapshot), revision=snapshot.revision)
+
+    def model_ready(self, snapshot: Snapshot, name: str, version: str) -> bool:
+        """Whether a replica is in rotation."""
+        candidates = catalogue.answering(snapshot, "models", name, version)
+        return any(self._batcher.ready(*one) for one in candidates)

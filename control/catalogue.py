@@ -1,4 +1,7 @@
-"""What a service can tell about the names it answers to: versions, signatures, readiness. Pure functions."""
+"""What a service can tell about the names it answers to: versions, signatures, who may answer.
+
+Pure functions.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +11,7 @@ from skysail.control.errors import NotFound
 from skysail.control.schema import Signature
 from skysail.control.snapshot import Snapshot
 
-__all__ = ["Description", "Namespace", "describe", "is_ready"]
+__all__ = ["Description", "Namespace", "answering", "describe"]
 
 #: What callers name: applications to a frontend or selector, models to a batcher.
 Namespace = Literal["applications", "models"]
@@ -49,15 +52,17 @@ def describe(snapshot: Snapshot, namespace: Namespace, name: str, version: str =
     )
 
 
-def is_ready(snapshot: Snapshot, namespace: Namespace, name: str, version: str = "") -> bool:
-    """Whether a call would find somebody to answer it.
+def answering(
+    snapshot: Snapshot, namespace: Namespace, name: str, version: str = ""
+) -> list[tuple[str, str]]:
+    """(model, version) of those that a call may reach and that have replicas, registered at least.
 
     Raises:
         NotFound: no such name, or it has no such version.
     """
     describe(snapshot, namespace, name, version)
     found = _versions(snapshot, namespace, name)
-    return any(views.is_ready(snapshot, *one) for one in found if version in ("", one[1]))
+    return [one for one in found if version in ("", one[1]) and views.is_ready(snapshot, *one)]
 
 
 def _versions(snapshot: Snapshot, namespace: Namespace, name: str) -> list[tuple[str, str]]:

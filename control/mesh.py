@@ -146,6 +146,7 @@ def targets(snapshot: Snapshot, pids: Mapping[str, int | None], *, machine: str)
             group=name.rpartition("@")[0],
             address=registered.get(pid) if pid is not None else None,
             memory_bytes=document.resources.memory_mib << 20 if document else 0,
+            model=bool(rest),
         )
 
 

@@ -78,7 +78,9 @@ class MeshDaemon:
         self._burials: set[asyncio.Task[None]] = set()
         self._watchdog = Watchdog(
             self._targets,
-            lambda verdict: self._supervisor.condemn(verdict.name, verdict.why, kill=verdict.kill),
+            lambda verdict: self._supervisor.condemn(
+                verdict.name, verdict.why, kill=verdict.kill, trace=verdict.trace
+            ),
             hung_after_s=options.hung_after_s,
         )
         self._store = EtcdStore(options.etcd)

@@ -24,6 +24,8 @@ class OipServicer(pb_grpc.GRPCInferenceServiceServicer):
         namespace: what those names are.
         snapshot: the configuration in force; called on any thread.
         ready: whether the server takes calls; called on any thread.
+        model_ready: whether a call of that name and version ("": any) would be answered, if calls are taken;
+            raises SkysailError for what does not exist. Called on any thread, and may wait a moment.
     """
 
     def __init__(
@@ -32,10 +34,12 @@ class OipServicer(pb_grpc.GRPCInferenceServiceServicer):
         *,
         snapshot: Callable[[], Snapshot],
         ready: Callable[[], bool],
+        model_ready: Callable[[str, str], bool],
     ) -> None:
         self._namespace = namespace
         self._snapshot = snapshot
         self._ready = ready
+        self._model_ready = model_ready
 
     def ServerLive(  # noqa: D102
         self, request: pb.ServerLiveRequest, context: grpc.ServicerContext
@@ -51,7 +55,7 @@ class OipServicer(pb_grpc.GRPCInferenceServiceServicer):
         self, request: pb.ModelReadyRequest, context: grpc.ServicerContext
     ) -> pb.ModelReadyResponse:
         try:
-            ready = catalogue.is_ready(self._snapshot(), self._namespace, request.name, request.version)
+            ready = self._model_ready(request.name, request.version)
         except SkysailError as error:
             context.abort(_STATUSES[GRPC_CODES[error.kind]], str(error))
         return pb.ModelReadyResponse(ready=ready and self._ready())

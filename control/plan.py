@@ -20,6 +20,7 @@ from skysail.native import _core as core
 from skysail.telemetry.families import replica_label
 
 __all__ = [
+    "addresses",
     "applications",
     "batcher_versions",
     "endpoints",
@@ -66,14 +67,19 @@ def batcher_versions(snapshot: Snapshot) -> list[core.ServedVersion]:
 def endpoints(snapshot: Snapshot, role: schema.Role, *, machine: str) -> list[core.Endpoint]:
     """The instances of a role, by Unix socket where they see the same files as we (`machine`)."""
     return [
-        core.Endpoint(
-            one.id,
-            one.unix if one.unix is not None and one.machine == machine else one.address,
-            packed=one.packed,
-        )
+        core.Endpoint(one.id, _address(one, machine), packed=one.packed)
         for one in snapshot.instances.values()
         if one.role == role
     ]
+
+
+def addresses(snapshot: Snapshot, role: schema.Role, *, machine: str) -> list[str]:
+    """Where those of `endpoints` are."""
+    return [_address(one, machine) for one in snapshot.instances.values() if one.role == role]
+
+
+def _address(one: schema.Instance, machine: str) -> str:
+    return one.unix if one.unix is not None and one.machine == machine else one.address
 
 
 def _application(snapshot: Snapshot, application: schema.Application) -> core.Application:

@@ -63,6 +63,13 @@ class Plane(Protocol):
     def publish(self, snapshot: Snapshot) -> None:
         """Puts a configuration into force, whole."""
 
+    def model_ready(self, snapshot: Snapshot, name: str, version: str) -> bool:
+        """Whether a call of that name and version ("": any) would be answered; may wait a moment.
+
+        Raises:
+            NotFound: there is no such name, or it has no such version.
+        """
+
 
 class Service(ABC):
     """A service process, or the same within a test: `async with` starts it and waits until it is ready.
@@ -136,6 +143,14 @@ class Service(ABC):
         """Whether calls are taken: a configuration is in force, and we are not draining. On any thread."""
         return self._mirror.applied_revision > 0 and not self._draining
 
+    def model_ready(self, name: str, version: str) -> bool:
+        """Whether a call of that name and version ("": any) would be answered. On any thread; may wait.
+
+        Raises:
+            NotFound: there is no such name, or it has no such version.
+        """
+        return self._plane.model_ready(self.snapshot, name, version)
+
     @property
     def snapshot(self) -> Snapshot:
         """The configuration in force. On any thread."""
@@ -155,7 +170,10 @@ class Service(ABC):
         """Opens the ports and begins to follow the store."""
         handlers = self._handlers.as_grpc_server()
         oip = OipServicer(  # type: ignore[abstract]  # predictions are answered by the data plane
-            self.namespace, snapshot=lambda: self.snapshot, ready=lambda: self.ready
+            self.namespace,
+            snapshot=lambda: self.snapshot,
+            ready=lambda: self.ready,
+            model_ready=self.model_ready,
         )
         inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(oip, handlers)
         admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self.report, self.window), handlers)

@@ -70,20 +70,24 @@ class Supervisor:
         """Says that what is desired may have changed."""
         self._changed.set()
 
-    def condemn(self, name: str, why: str, *, kill: bool = False) -> None:
+    def condemn(self, name: str, why: str, *, kill: bool = False, trace: bool = False) -> None:
         """Ends a unit's process, which counts as a failure: another one is started after the back-off.
 
         Args:
             name: of the unit; nothing happens when its process is ending already.
             why: for the log and `observed`.
             kill: do not ask first.
+            trace: let it say in its log where it is, which it does as it aborts.
         """
         held = self._held.get(name)
         if held is None or held.process is None or held.state.stopping_s is not None:
             return
         log.warning("replacing %s: %s", name, why)
         held.state = replace(held.state, condemned=why, stopping_s=self._clock())
-        self._signal(name, kill=kill)
+        if trace:
+            held.process.signal(signal.SIGABRT)
+        else:
+            self._signal(name, kill=kill)
         self.wake()
 
     def step(self) -> float | None:

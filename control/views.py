@@ -71,11 +71,10 @@ def ready_replicas(replicas: Iterable[Replica], version: Version) -> list[Replic
     ]
 
 
-def is_ready(snapshot: Snapshot, model: str, version: str | None = None) -> bool:
-    """Whether a call of that version (None: of any version in the route) would find somebody to answer it."""
-    names = [version] if version is not None else list(route(snapshot, model))
-    versions = [snapshot.versions[model, name] for name in names if (model, name) in snapshot.versions]
-    return any(one.endpoints or ready_replicas(snapshot.replicas.values(), one) for one in versions)
+def is_ready(snapshot: Snapshot, model: str, version: str) -> bool:
+    """Whether somebody is registered who can answer a call of that version."""
+    document = snapshot.versions.get((model, version))
+    return document is not None and bool(document.endpoints or ready_replicas(snapshot.replicas.values(), document))
 
 
 def not_applied(snapshot: Snapshot, revision: int, *, roles: Iterable[str] | None = None) -> list[str]:

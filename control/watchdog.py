@@ -1,4 +1,4 @@
-"""Notices processes that run but should not go on: that answer nothing, or have outgrown their memory.
+"""Notices processes that run but should not go on: silent, with a model that never returns, or too large.
 
 What is to be done is a pure function of what was seen (`judge`); `Watchdog` looks, and has it done.
 """
@@ -15,16 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from skysail.control import probe
+
 __all__ = ["Seen", "Target", "Verdict", "Watchdog", "judge", "used_bytes"]
 
 log = logging.getLogger(__name__)
 
 #: Beyond the limit times this, a process is not waited for, and gets no more memory from the kernel.
 HARD_FACTOR = 2
-#: HTTP/2's preface and an empty SETTINGS frame. The peer's own SETTINGS are sent by its event loop, which
-#: needs neither Python's lock nor the model: who does not answer is stopped, or stuck for good.
-_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
-_FRAME_HEADER_BYTES = 9
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -38,6 +36,7 @@ class Target:
         group: units that stand in for one another; empty: none does.
         address: where it answers, "host:port" or "unix:/path"; None: it is not ready to.
         memory_bytes: what it may use, resident; 0: no limit.
+        model: whether it runs a model, which may not return.
     """
 
     name: str
@@ -45,24 +44,37 @@ class Target:
     group: str = ""
     address: str | None = None
     memory_bytes: int = 0
+    model: bool = False
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A target as it is now: for how long it has not answered, and what it uses."""
+    """A target as it is now.
+
+    Attributes:
+        target: who it is.
+        silent_s: for how long it has not answered.
+        used_bytes: what it has resident.
+        stuck_s: for how long it has said that its model does not return.
+    """
 
     target: Target
     silent_s: float
     used_bytes: int
+    stuck_s: float = 0.0
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A process to be replaced, and why. `kill`: it would not listen if it were asked to end."""
+    """A process to be replaced, and why.
+
+    `kill`: it would not listen if it were asked to end. `trace`: it can still say where it is.
+    """
 
     name: str
     why: str
     kill: bool = False
+    trace: bool = False
 
 
 def judge(seen: Iterable[Seen], *, hung_after_s: float) -> list[Verdict]:
@@ -76,8 +88,13 @@ def judge(seen: Iterable[Seen], *, hung_after_s: float) -> list[Verdict]:
     verdicts = []
     for one in everyone:
         target, limit = one.target, one.target.memory_bytes
-        if target.address is not None and one.silent_s >= hung_after_s:
+        # Of one that has never been ready nothing is known. One that was may have lost its place in the store
+        # for the very reason that it hangs.
+        if one.silent_s >= hung_after_s:
             verdicts.append(Verdict(target.name, f"it has not answered for {one.silent_s:.0f} s", kill=True))
+        elif one.stuck_s >= hung_after_s:
+            why = f"its model has not returned for {one.stuck_s:.0f} s, and nobody waits for it"
+            verdicts.append(Verdict(target.name, why, kill=True, trace=True))
         elif 0 < limit < one.used_bytes:
             if target.group and target.group in away and one.used_bytes < HARD_FACTOR * limit:
                 continue
@@ -87,6 +104,15 @@ def judge(seen: Iterable[Seen], *, hung_after_s: float) -> list[Verdict]:
             continue
         away.add(target.group)
     return verdicts
+
+
+@dataclass
+class _Watched:
+    """What is known of a process that was ready once; it may have lost its place in the store since."""
+
+    address: str
+    heard_s: float
+    stuck_since_s: float | None = None
 
 
 class Watchdog:
@@ -111,7 +137,7 @@ class Watchdog:
         self._act = act
         self._hung_after_s = hung_after_s
         self._interval_s = interval_s
-        self._heard_s: dict[int, float] = {}
+        self._watched: dict[int, _Watched] = {}
         self._asking: dict[int, asyncio.Task[None]] = {}
         self._limits: dict[int, int] = {}
 
@@ -137,16 +163,28 @@ class Watchdog:
         if target.pid is None:
             return Seen(target, 0.0, 0)
         self._limit(target.pid, target.memory_bytes)
-        if target.address is not None and target.pid not in self._asking:
-            self._heard_s.setdefault(target.pid, now_s)
-            self._asking[target.pid] = asyncio.create_task(self._ask(target.pid, target.address))
-        return Seen(target, now_s - self._heard_s.get(target.pid, now_s), used_bytes(target.pid))
+        if target.address is not None:
+            self._watched.setdefault(
+                target.pid, _Watched(target.address, heard_s=now_s)
+            ).address = target.address
+        watched = self._watched.get(target.pid)
+        if watched is None:
+            return Seen(target, 0.0, used_bytes(target.pid))
+        if target.pid not in self._asking:
+            asking = self._ask(target.pid, watched, model=target.model)
+            self._asking[target.pid] = asyncio.create_task(asking)
+        stuck_s = 0.0 if watched.stuck_since_s is None else now_s - watched.stuck_since_s
+        return Seen(target, now_s - watched.heard_s, used_bytes(target.pid), stuck_s)
 
-    async def _ask(self, pid: int, address: str) -> None:
+    async def _ask(self, pid: int, watched: _Watched, *, model: bool) -> None:
         try:
             async with asyncio.timeout(self._hung_after_s):
-                await answers(address)
-            self._heard_s[pid] = time.monotonic()
+                healthy = await (probe.is_healthy if model else probe.answers)(watched.address)
+            watched.heard_s = time.monotonic()
+            if healthy:
+                watched.stuck_since_s = None
+            elif watched.stuck_since_s is None:
+                watched.stuck_since_s = watched.heard_s
         except (OSError, EOFError, TimeoutError):
             pass
         finally:
@@ -163,7 +201,7 @@ class Watchdog:
         self._limits[pid] = memory_bytes
 
     def _forget(self, pids: set[int]) -> None:
-        self._heard_s = {pid: at_s for pid, at_s in self._heard_s.items() if pid in pids}
+        self._watched = {pid: watched for pid, watched in self._watched.items() if pid in pids}
         self._limits = {pid: limit for pid, limit in self._limits.items() if pid in pids}
 
 
@@ -173,22 +211,3 @@ def used_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
     except (OSError, IndexError):
         return 0
-
-
-async def answers(address: str) -> None:
-    """Returns when the server there has answered.
-
-    Raises:
-        OSError: nobody is there.
-        EOFError: it hung up without a word.
-    """
-    if address.startswith("unix:"):
-        reader, writer = await asyncio.open_unix_connection(address.removeprefix("unix:"))
-    else:
-        host, _, port = address.rpartition(":")
-        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    try:
-        writer.write(_HELLO)
-        await reader.readexactly(_FRAME_HEADER_BYTES)
-    finally:
-        writer.close()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from skysail.control import plan
+from skysail.control import catalogue, plan
 from skysail.control.schema import Role
 from skysail.control.service import Plane
 from skysail.control.snapshot import Snapshot
@@ -38,6 +38,11 @@ class FusedPlane:
         self._batcher.publish(plan.batcher_versions(snapshot), revision=snapshot.revision)
         self._selector.publish(applications, routes, revision=snapshot.revision)
         self._frontend.publish(applications, revision=snapshot.revision)
+
+    def model_ready(self, snapshot: Snapshot, name: str, version: str) -> bool:
+        """Whether a replica is in rotation."""
+        candidates = catalogue.answering(snapshot, "applications", name, version)
+        return any(self._batcher.ready(*one) for one in candidates)
 
 
 class FusedService(FrontendService):

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from skysail.control import machine, plan
+from skysail.control import catalogue, machine, plan
+from skysail.control.readiness import NextService
 from skysail.control.snapshot import Snapshot
 from skysail.native import _core as core
 
@@ -16,6 +17,7 @@ class FrontendPlane:
         self._selectors = core.Remote(loops)
         self._frontend = core.Frontend(loops, self._selectors)
         self._machine = machine.identity()
+        self._next = NextService()
 
     @property
     def entry(self) -> core.InferService:
@@ -31,4 +33,10 @@ class FrontendPlane:
         """The selectors first, so that an application never comes before somebody who can serve it."""
         selectors = plan.endpoints(snapshot, "selector", machine=self._machine)
         self._selectors.publish(selectors, revision=snapshot.revision)
+        self._next.publish(plan.addresses(snapshot, "selector", machine=self._machine))
         self._frontend.publish(plan.applications(snapshot), revision=snapshot.revision)
+
+    def model_ready(self, snapshot: Snapshot, name: str, version: str) -> bool:
+        """Whether a selector says so."""
+        candidates = catalogue.answering(snapshot, "applications", name, version)
+        return bool(candidates) and self._next.ready([(name, version)])

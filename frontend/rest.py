@@ -43,6 +43,7 @@ class Rest:
         caller: makes predictions in this process.
         snapshot: the configuration in force.
         ready: whether the server takes calls.
+        model_ready: as `OipServicer` takes it.
         max_body_bytes: a larger body is refused with 413.
     """
 
@@ -52,11 +53,13 @@ class Rest:
         *,
         snapshot: Callable[[], Snapshot],
         ready: Callable[[], bool],
+        model_ready: Callable[[str, str], bool],
         max_body_bytes: int,
     ) -> None:
         self._caller = caller
         self._snapshot = snapshot
         self._ready = ready
+        self._model_ready_now = model_ready
         self._max_body_bytes = max_body_bytes
         model = "/v2/models/{name}"
         self.app = Starlette(
@@ -107,7 +110,7 @@ class Rest:
 
     async def _model_ready(self, request: Request) -> Response:
         name, version = _names(request)
-        ready = catalogue.is_ready(self._snapshot(), "applications", name, version) and self._ready()
+        ready = await asyncio.to_thread(self._model_ready_now, name, version) and self._ready()
         return _json({"name": name, "ready": ready}, 200 if ready else 503)
 
     async def _infer(self, request: Request) -> Response:

@@ -32,6 +32,7 @@ class FrontendService(Service):
             core.Caller(self.loops, self.plane.entry),
             snapshot=lambda: self.snapshot,
             ready=lambda: self.ready,
+            model_ready=self.model_ready,
             max_body_bytes=self.options.max_message_mib << 20,
         )
         self._http = HttpServer(rest.app, drain_timeout_s=self.options.drain_timeout_s)

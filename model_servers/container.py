@@ -20,7 +20,7 @@ from typing import Any
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from skysail import __version__
-from skysail.control import addresses, keys, machine, schema
+from skysail.control import addresses, catalogue, keys, machine, schema
 from skysail.control.admin_servicer import AdminServicer
 from skysail.control.etcd_store import EtcdStore
 from skysail.control.oip_servicer import OipServicer
@@ -110,13 +110,17 @@ class Container:
         handlers = GrpcHandlers()
         inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(
             OipServicer(  # type: ignore[abstract]  # predictions are answered by the data plane
-                "models", snapshot=lambda: self._snapshot, ready=lambda: not self._draining
+                "models",
+                snapshot=lambda: self._snapshot,
+                ready=lambda: not self._draining,
+                model_ready=self._model_ready,
             ),
             handlers.as_grpc_server(),
         )
         admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self._report), handlers.as_grpc_server())
         health_pb2_grpc.add_HealthServicer_to_server(self._health, handlers.as_grpc_server())
         self._server.serve(self._service)
+        self._server.serve_health(self._service)  # Python's lock may be with the model
         handlers.attach(self._server)
         listen = self._options.listen
         inner = listen.startswith("unix:") or addresses.is_loopback(listen)
@@ -133,6 +137,7 @@ class Container:
     async def stop(self) -> None:
         """Drains and closes."""
         self._draining = True
+        self._service.resign()
         self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._edges.aclose()
         await asyncio.to_thread(self._server.shutdown)
@@ -163,6 +168,10 @@ class Container:
         )
         task = asyncio.create_task(registration.run())
         self._edges.push_async_callback(_cancelled, task)
+
+    def _model_ready(self, name: str, version: str) -> bool:
+        catalogue.describe(self._snapshot, "models", name, version)
+        return not self._draining
 
     def measurements(self) -> dict[str, Any]:
         """The counters as `telemetry.families` names them. On any thread."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import logging
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -48,6 +50,9 @@ def serve_model(
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    # Told to abort, because the model does not return, it prints where it is, and leaves no image of itself.
+    faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     source = parse_source(path, data)
     files = Files(source.path, source.data)
     if digest:

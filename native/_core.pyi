@@ -275,6 +275,8 @@ class Selector(InferService):
 class Batcher(InferService):
     def __init__(self, loops: Loops, *, cache_bytes: int = ..., queue_entries: int = ...) -> None: ...
     def publish(self, versions: Sequence[ServedVersion], *, revision: int) -> None: ...
+    def ready(self, model: str, version: str) -> bool:
+        """Whether a replica of the version is in rotation now."""
 
 @final
 class Remote(InferService):
@@ -315,6 +317,8 @@ class ModelServer(InferService):
 
         None at the timeout or after close.
         """
+    def resign(self) -> None:
+        """Not healthy from now on, for it is about to go; calls are taken all the same."""
     def close(self) -> None:
         """Wakes next_task for good; calls that wait are failed with Unavailable."""
 
@@ -372,6 +376,8 @@ class Server(metaclass=_Bound):
     ) -> None: ...
     def serve(self, service: InferService) -> None:
         """Before start: ModelInfer and ModelStreamInfer are answered by `service`."""
+    def serve_health(self, service: InferService) -> None:
+        """Before start: grpc.health.v1.Health/Check is answered without Python, of `service`."""
     def set_fallback(self, on_call: Callable[[ServerStream], None]) -> None:
         """Before start: `on_call` is told of every call without a native handler; must not block."""
     def listen(self, address: str, *, inner: bool = False) -> str:

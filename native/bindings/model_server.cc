@@ -69,6 +69,8 @@ class Server final : public services::InferService {
   Server(LoopsPtr loops, ModelServerOptions options)
       : loops_(std::move(loops)), server_(std::move(options)) {}
   void Infer(services::InferCall call) override { server_.Infer(std::move(call)); }
+  void OnUnreadable(ErrorKind kind) override { server_.OnUnreadable(kind); }
+  bool Healthy() const override { return server_.Healthy(); }
   services::Report Stats() const override { return server_.Stats(); }
   ModelServer& server() { return server_; }
   const LoopsPtr& loops() const { return loops_; }
@@ -137,6 +139,9 @@ void BindModelServer(py::module_& module) {
           py::arg("timeout_s") = py::none(),
           "Waits (GIL released) for the next call whose deadline has not passed; None at timeout or\n"
           "after close.")
+      .def(
+          "resign", [](Server& self) { self.server().Resign(); },
+          "Not healthy from now on, for it is about to go; calls are taken all the same.")
       .def(
           "close", [](Server& self) { self.server().Close(); },
           "Wakes next_task for good; calls that wait are failed with Unavailable.");

@@ -12,6 +12,7 @@
 #include "bindings/seconds.h"
 #include "bindings/server_stream.h"
 #include "net/grpc_server.h"
+#include "services/health_endpoint.h"
 #include "services/infer_endpoint.h"
 
 namespace skysail::bindings {
@@ -56,6 +57,14 @@ class Server {
     }
     endpoint_ = std::make_unique<services::InferEndpoint>(std::move(service));
     endpoint_->AttachTo(server_);
+  }
+  void ServeHealth(std::shared_ptr<services::InferService> service) {
+    RequireNotStarted("serve_health");
+    if (health_ != nullptr) {
+      Raise({ErrorKind::kFailedPrecondition, "the server tells the health of a service already"});
+    }
+    health_ = std::make_unique<services::HealthEndpoint>(std::move(service));
+    health_->AttachTo(server_);
   }
   void SetFallback(py::function on_call) {
     RequireNotStarted("set_fallback");
@@ -109,7 +118,8 @@ class Server {
   }
 
   const LoopsPtr loops_;
-  std::unique_ptr<services::InferEndpoint> endpoint_;  // outlives server_
+  std::unique_ptr<services::InferEndpoint> endpoint_;  // outlives server_, as the one below
+  std::unique_ptr<services::HealthEndpoint> health_;
   net::GrpcServer server_;
   bool started_ = false;
 };
@@ -159,6 +169,8 @@ void BindServer(py::module_& module) {
            py::arg("limits") = py::dict())
       .def("serve", &Server::Serve, py::arg("service"),
            "Before start: ModelInfer and ModelStreamInfer are answered by `service`.")
+      .def("serve_health", &Server::ServeHealth, py::arg("service"),
+           "Before start: grpc.health.v1.Health/Check is answered without Python, of `service`.")
       .def(
           "set_fallback", &Server::SetFallback, py::arg("on_call"),
           "Before start: `on_call` is told of every call without a native handler; must not block.")

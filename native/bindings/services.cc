@@ -131,7 +131,14 @@ void BindServices(py::module_& module) {
             Check(batcher.Publish(versions, revision));
           },
           py::arg("versions"), py::kw_only(), py::arg("revision"),
-          "Replaces the whole set. A version kept with its digest keeps what was learned and cached.");
+          "Replaces the whole set. A version kept with its digest keeps what was learned and cached.")
+      .def(
+          "ready",
+          [](const Batcher& batcher, const std::string& model, const std::string& version) {
+            return batcher.Ready(model, version);
+          },
+          py::arg("model"), py::arg("version"),
+          "Whether a replica of the version is in rotation now.");
   py::class_<RemoteService, InferService, std::shared_ptr<RemoteService>>(
       module, "Remote", py::is_final(),
       "The next service in other processes; an endpoint is chosen per (model, version) by rendezvous\n"

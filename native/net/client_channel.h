@@ -36,6 +36,7 @@ struct ChannelOptions {
   // PING when calls are open and nothing was read for so long; 0 is off.
   TimeNs keepalive_interval = 10 * kSecond;
   TimeNs keepalive_timeout = 5 * kSecond;
+  bool keepalive_without_calls = false;
   uint64_t random_seed = 0;                  // for the jitter; 0 seeds from the system
 };
 

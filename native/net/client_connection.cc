@@ -19,7 +19,7 @@ SessionOptions OptionsOf(const ChannelOptions& options) {
   session.handshake_timeout = options.connect_timeout;
   session.keepalive_interval = options.keepalive_interval;
   session.keepalive_timeout = options.keepalive_timeout;
-  session.keepalive_without_calls = false;
+  session.keepalive_without_calls = options.keepalive_without_calls;
   return session;
 }
 

@@ -132,6 +132,12 @@ Status Batcher::Publish(const std::vector<ServedVersion>& versions, int64_t revi
   return Status::Ok();
 }
 
+bool Batcher::Ready(std::string_view model, std::string_view version) const {
+  const std::shared_ptr<const Snapshot> snapshot = snapshot_.Latest();
+  const Served* const served = snapshot->Find(model, version);
+  return served != nullptr && served->stats->replicas_ready.load(std::memory_order_relaxed) > 0;
+}
+
 void Batcher::Infer(InferCall call) {
   const Snapshot& snapshot = *snapshot_.Get(call.loop());
   InferRequest& request = call.request();

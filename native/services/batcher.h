@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -45,6 +46,8 @@ class Batcher final : public InferService {
   // served here; FailedPrecondition: the message names no version and there are several.
   void Infer(InferCall call) override;
   void OnUnreadable(ErrorKind kind) override { nameless_.Add(kind); }
+  // Whether a replica of the version is in rotation now. Any thread.
+  bool Ready(std::string_view model, std::string_view version) const;
   Report Stats() const override;
 
  private:

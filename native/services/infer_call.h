@@ -165,6 +165,8 @@ class InferService {
   // A message came that could not be read, and was answered with an error of that kind: it never became a
   // call, but counts. Any thread.
   virtual void OnUnreadable(ErrorKind kind) { (void)kind; }
+  // Whether calls should be sent to it. Any thread.
+  virtual bool Healthy() const { return true; }
   // What it has counted so far, units in the names. Any thread.
   virtual Report Stats() const { return {}; }
 };

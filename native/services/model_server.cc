@@ -1,5 +1,6 @@
 #include "services/model_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -72,11 +73,16 @@ Status ModelTask::Settle(InferResponse response) {
 }
 
 void ModelTask::OnCancel() {
-  cancelled_.store(true, std::memory_order_release);
+  cancelled_at_.store(std::max<TimeNs>(clock_.Now(), 1), std::memory_order_release);
   const std::shared_ptr<ModelTask> self = std::exchange(unfinished_, nullptr);
   if (self == nullptr) return;
   counts_->calls.Ended(ErrorKind::kCancelled);
   call_.Finish(InferResponse::Error(Cancelled("the caller left")));
+}
+
+TimeNs ModelTask::UnwantedSince() const {
+  const TimeNs cancelled = cancelled_at_.load(std::memory_order_acquire);
+  return cancelled == 0 ? deadline_ : std::min(cancelled, deadline_);
 }
 
 ModelServer::ModelServer(ModelServerOptions options, const Clock& clock)
@@ -132,6 +138,19 @@ void ModelServer::OnUnreadable(ErrorKind kind) {
   counts_->calls.Ended(kind);
 }
 
+bool ModelServer::Healthy() const {
+  std::lock_guard<std::mutex> lock(mu_);
+  if (closed_ || resigned_) return false;
+  if (running_ == nullptr || running_->answered()) return true;
+  const TimeNs since = running_->UnwantedSince();
+  return since == kNever || clock_.Now() < since + kStuckAfter;
+}
+
+void ModelServer::Resign() {
+  std::lock_guard<std::mutex> lock(mu_);
+  resigned_ = true;
+}
+
 // The next task that is wanted; null when none waits. Requires mu_.
 std::shared_ptr<ModelTask> ModelServer::Pop() {
   while (!pending_.empty()) {
@@ -147,10 +166,18 @@ std::shared_ptr<ModelTask> ModelServer::Pop() {
 
 std::shared_ptr<ModelTask> ModelServer::Next(TimeNs timeout) {
   const auto until = std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout);
+  std::shared_ptr<const ModelTask> before;  // let go of without the lock
   std::unique_lock<std::mutex> lock(mu_);
+  before.swap(running_);
+  if (before != nullptr) {
+    lock.unlock();
+    before = nullptr;
+    lock.lock();
+  }
   for (;;) {
     std::shared_ptr<ModelTask> task = Pop();
     if (task != nullptr) {
+      running_ = task;
       counts_->rows.Record(static_cast<uint64_t>(task->rows()));
       task->taken_ = clock_.Now();
       counts_->wait_ns.Record(static_cast<uint64_t>(task->taken_ - task->arrived_));

@@ -40,7 +40,7 @@ class ModelTask final : public CancelHandler, public std::enable_shared_from_thi
   const Slice& message() const { return request_->message; }
   int64_t rows() const { return request_->rows; }
   TimeNs deadline() const { return deadline_; }
-  bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
+  bool cancelled() const { return cancelled_at_.load(std::memory_order_acquire) != 0; }
 
   // Answers with an encoded ModelInferResponse. What the signature does not promise is told to the
   // caller as Internal. FailedPrecondition when it was answered already.
@@ -52,6 +52,9 @@ class ModelTask final : public CancelHandler, public std::enable_shared_from_thi
  private:
   friend class ModelServer;
   Status Settle(InferResponse response);
+  bool answered() const { return answered_.load(std::memory_order_acquire); }
+  // From when on nobody waits for the answer; kNever: somebody may wait for ever.
+  TimeNs UnwantedSince() const;
 
   const std::shared_ptr<Counts> counts_;
   const std::shared_ptr<const ModelServerOptions> options_;
@@ -61,7 +64,7 @@ class ModelTask final : public CancelHandler, public std::enable_shared_from_thi
   const std::unique_ptr<InferRequest> request_;
   const TimeNs deadline_;
   InferCall call_;  // finished on its loop
-  std::atomic<bool> cancelled_{false};
+  std::atomic<TimeNs> cancelled_at_{0};  // 0: it was not
   std::atomic<bool> answered_{false};  // by the model's side
   // Owned by the loop thread: the loop's own share, so that a task is not destroyed before its call
   // was finished; null from then on.
@@ -76,8 +79,14 @@ class ModelServer final : public InferService {
 
   void Infer(InferCall call) override;
   void OnUnreadable(ErrorKind kind) override;
+  // False once it has resigned or was closed, and while the model is stuck: it computes what nobody
+  // has waited for since kStuckAfter. Python's lock may be held all the while: this does not need it.
+  bool Healthy() const override;
   Report Stats() const override;
+  static constexpr TimeNs kStuckAfter = 500 * kMillisecond;
 
+  // Not healthy from now on, for it is about to go; calls are taken all the same.
+  void Resign();
   // Waits at most `timeout` for the next task that is still wanted; null at the timeout or when
   // closed.
   std::shared_ptr<ModelTask> Next(TimeNs timeout);
@@ -94,8 +103,10 @@ class ModelServer final : public InferService {
   mutable std::mutex mu_;
   std::condition_variable arrived_;
   std::deque<std::shared_ptr<ModelTask>> pending_;  // guarded by mu_
+  std::shared_ptr<const ModelTask> running_;        // guarded by mu_: handed out last
   size_t waiters_ = 0;                              // guarded by mu_: threads inside Next
   bool closed_ = false;                             // guarded by mu_
+  bool resigned_ = false;                           // guarded by mu_
 };
 
 }  // namespace skysail::services

@@ -104,5 +104,38 @@ TEST_F(ModelServerTest, ACallerWhoLeavesWhileTheModelRunsIsLetGo) {
   EXPECT_EQ(asked.kind(), ErrorKind::kCancelled);
 }
 
+TEST(ModelServerHealth, AModelIsStuckWhileItComputesWhatNobodyWaitsFor) {
+  ManualClock clock(kSecond);
+  HandLoop hand;
+  ModelServer server({"sum", "1", testing::SumSignature(), 2}, clock);
+  const auto ask = [&](TimeNs deadline) {
+    return Asked::Ask(server, hand.loop(), SumRequest("sum", {1, 2}), deadline);
+  };
+  EXPECT_TRUE(server.Healthy());
+
+  const Asked late = ask(2 * kSecond);
+  std::shared_ptr<ModelTask> task = server.Next(0);
+  clock.Advance(kSecond + ModelServer::kStuckAfter - 1);
+  EXPECT_TRUE(server.Healthy()) << "it may come back any moment";
+  clock.Advance(1);
+  EXPECT_FALSE(server.Healthy());
+  ASSERT_TRUE(task->Respond(Slice::Copy(SumResponse({3}))).ok());
+  EXPECT_TRUE(server.Healthy()) << "it came back";
+
+  Asked patient = ask(kNever);
+  task = server.Next(0);
+  clock.Advance(3600 * kSecond);
+  EXPECT_TRUE(server.Healthy()) << "somebody waits";
+  patient.Cancel();
+  EXPECT_TRUE(server.Healthy());
+  clock.Advance(ModelServer::kStuckAfter);
+  EXPECT_FALSE(server.Healthy());
+  EXPECT_EQ(server.Next(0), nullptr);
+  EXPECT_TRUE(server.Healthy()) << "the model's thread asks for more";
+
+  server.Resign();
+  EXPECT_FALSE(server.Healthy());
+}
+
 }  // namespace
 }  // namespace skysail::services

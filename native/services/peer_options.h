@@ -4,17 +4,20 @@
 
 #include "net/address.h"
 #include "net/client_channel.h"
+#include "services/config.h"
 
 namespace skysail::services {
 
-// A peer on this machine is our own process, whose loop answers a PING whatever its model does: one that
-// does not within a second is stopped or stuck, and is known to be away within two. Servers of others,
-// which may take many PINGs for abuse, are asked seldom.
-inline net::ChannelOptions PeerOptions(const net::Address& address) {
+// A peer behind a Unix socket or one that takes packed calls is our own process, whose loop answers a
+// PING whatever its model does: one that does not within a second is stopped or stuck, and is known to be
+// away within two, whether calls are open or not. Servers of others, which may take many PINGs for abuse,
+// are asked seldom, and only while they owe us an answer.
+inline net::ChannelOptions PeerOptions(const Endpoint& endpoint, const net::Address& address) {
   net::ChannelOptions options;
-  if (address.kind == net::Address::Kind::kUnix) {
+  if (endpoint.packed || address.kind == net::Address::Kind::kUnix) {
     options.keepalive_interval = 500 * kMillisecond;
     options.keepalive_timeout = kSecond;
+    options.keepalive_without_calls = true;
   }
   return options;
 }

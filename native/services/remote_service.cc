@@ -27,8 +27,8 @@ constexpr size_t kMostPackedBytes = 64 << 10;
 
 // One endpoint as one loop sees it.
 struct Peer {
-  Peer(net::EventLoop& loop, Endpoint endpoint, const net::Address& address)
-      : endpoint(std::move(endpoint)), channel(loop, address, PeerOptions(address)), hop(channel) {}
+  Peer(net::EventLoop& loop, const Endpoint& endpoint, const net::Address& address)
+      : endpoint(endpoint), channel(loop, address, PeerOptions(endpoint, address)), hop(channel) {}
   bool away() const {
     const State state = channel.state();
     return state == State::kBackoff || state == State::kClosed;

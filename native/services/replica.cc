@@ -63,7 +63,7 @@ Replica::Replica(ReplicaOwner& owner, net::EventLoop& loop, Endpoint endpoint,
                  const Clock& clock)
     : owner_(owner), loop_(loop), endpoint_(std::move(endpoint)), stats_(stats), clock_(clock),
       pace_(limits), state_(State::kConnecting),
-      channel_(std::make_unique<net::ClientChannel>(loop, address, PeerOptions(address))) {
+      channel_(std::make_unique<net::ClientChannel>(loop, address, PeerOptions(endpoint_, address))) {
   channel_->SetStateListener([this](State state) { OnState(state); });
   channel_->Connect();
   state_ = channel_->state();

@@ -3,7 +3,7 @@
 import pytest
 
 from skysail.control import views
-from skysail.control.catalogue import Description, describe, is_ready
+from skysail.control.catalogue import Description, answering, describe
 from skysail.control.errors import NotFound
 from skysail.control.schema import Application, Instance, Model, Replica, Version, VersionTarget
 from skysail.control.signature_text import parse_signature
@@ -65,22 +65,23 @@ def test_an_application_may_state_its_own_signature() -> None:
     ],
 )
 def test_what_is_not_there_is_not_found(namespace: object, name: str, asked: str, message: str) -> None:
-    for question in (describe, is_ready):
+    for question in (describe, answering):
         with pytest.raises(NotFound, match=message):
             question(snapshot(), namespace, name, asked)  # type: ignore[arg-type]
 
 
-def test_a_name_is_ready_when_a_replica_of_that_very_artefact_is() -> None:
-    assert not is_ready(snapshot(), "applications", "digits")
-    assert not is_ready(snapshot(replica(digest=V2.artefact.digest)), "applications", "digits")
-    assert not is_ready(snapshot(replica(name="2", digest=V2.artefact.digest)), "applications", "digits")
-    assert is_ready(snapshot(replica()), "applications", "digits")
-    assert is_ready(snapshot(replica(name="2", digest=V2.artefact.digest)), "models", "digits", "2")
+def test_a_version_may_answer_when_a_replica_of_that_very_artefact_is_there() -> None:
+    assert not answering(snapshot(), "applications", "digits")
+    assert not answering(snapshot(replica(digest=V2.artefact.digest)), "applications", "digits")
+    assert not answering(snapshot(replica(name="2", digest=V2.artefact.digest)), "applications", "digits")
+    assert answering(snapshot(replica()), "applications", "digits") == [("digits", "1")]
+    second = snapshot(replica(name="2", digest=V2.artefact.digest))
+    assert answering(second, "models", "digits", "2") == [("digits", "2")]
 
 
-def test_an_endpoint_that_others_run_is_ready() -> None:
+def test_an_endpoint_that_others_run_may_answer() -> None:
     endpoint = version(loader="endpoint", endpoints=("h:1",), signature=None)
-    assert is_ready(snapshot(versions=(endpoint,)), "applications", "digits")
+    assert answering(snapshot(versions=(endpoint,)), "applications", "digits") == [("digits", "1")]
 
 
 def test_the_strictest_objective_rules() -> None:

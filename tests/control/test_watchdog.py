@@ -6,13 +6,15 @@ import asyncio
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
 
-from skysail.control.watchdog import Seen, Target, Verdict, Watchdog, answers, judge
+from skysail.control.probe import answers
+from skysail.control.watchdog import Seen, Target, Verdict, Watchdog, judge
 from skysail.native import _core as core
 
 MIB = 1 << 20
@@ -31,8 +33,13 @@ def test_process_that_answers_nothing_is_killed() -> None:
     ]
 
 
-def test_process_that_is_not_registered_yet_is_given_its_time() -> None:
-    assert judge([Seen(replace(ONE, address=None), 99.0, 0)], hung_after_s=10) == []
+def test_process_whose_model_does_not_return_is_told_to_say_where_it_is() -> None:
+    assert judge([Seen(ONE, 0, 0, stuck_s=9.9)], hung_after_s=10) == []
+    assert judge([Seen(ONE, 0, 0, stuck_s=10.0)], hung_after_s=10) == [
+        Verdict(
+            "m@1@0", "its model has not returned for 10 s, and nobody waits for it", kill=True, trace=True
+        )
+    ]
 
 
 def test_replicas_that_outgrew_their_memory_go_one_after_the_other() -> None:
@@ -72,6 +79,31 @@ async def test_server_whose_loop_runs_answers_whatever_python_does() -> None:
         loops.stop()
     with pytest.raises(OSError):
         await answers(address)
+
+
+async def test_process_that_loses_its_place_in_the_store_as_it_hangs_is_reported_all_the_same() -> None:
+    """Its lease ends, for it does not keep it alive; until it was ready once, nothing is known of it."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{silent.getsockname()[1]}"
+    verdicts: list[Verdict] = []
+    registered: str | None = None
+
+    def targets() -> list[Target]:
+        return [Target("m@1@0", os.getpid(), address=registered)]
+
+    watchdog = Watchdog(targets, verdicts.append, hung_after_s=0.2, interval_s=0.02)
+    running = asyncio.create_task(watchdog.run())
+    await asyncio.sleep(0.4)
+    assert verdicts == []
+    registered = address
+    await asyncio.sleep(0.1)
+    registered = None
+    async with asyncio.timeout(20):
+        while not verdicts:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    silent.close()
 
 
 async def test_listener_that_accepts_nothing_is_reported_and_its_memory_bounded() -> None:

@@ -6,6 +6,7 @@ What is in the file `FAULTS/<pid>` is what the replica of that process does at i
     rows         returns a row too many
     slow S       takes S seconds
     hang         computes for ever, or until the file is gone
+    hold         never comes back from C, and keeps Python's lock meanwhile
     leak N       keeps N MiB more with each call
     grab N       wants N MiB for one call
     ask          of a call whose first number is -1: waits until nobody wants the answer, and writes into
@@ -14,6 +15,7 @@ What is in the file `FAULTS/<pid>` is what the replica of that process does at i
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import time
@@ -56,6 +58,8 @@ class Sum:
             case "hang":
                 while self._fault.exists():
                     sum(range(10_000))
+            case "hold":
+                ctypes.PyDLL(None).sleep(3600)
             case "leak":
                 self._kept.append(np.ones(int(number) << 17))
             case "grab":

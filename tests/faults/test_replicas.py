@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import time
 
+import grpc
+import pytest
+
+from skysail.proto import inference_pb2, inference_pb2_grpc
 from tests.e2e.conftest import until
-from tests.faults.conftest import Faults, check, steady, stopped
+from tests.faults.conftest import MODEL, Faults, check, steady, stopped
 
 #: Within which a replica that does not answer is out of rotation.
 OUT_OF_ROTATION_S = 2.0
@@ -61,6 +66,53 @@ def test_hung_model_is_out_of_rotation_within_two_seconds_and_back_when_it_answe
         steady(load, 200)
     check(load)
     assert faults.replica(0) == pid
+
+
+@pytest.mark.parametrize("how", ["hang", "hold"])
+def test_model_that_never_returns_is_replaced_and_its_log_says_where_it_was(faults: Faults, how: str) -> None:
+    """In Python, and in C with the interpreter's lock held."""
+    pid = faults.replica(0)
+    with faults.load(rate_per_s=100) as load:
+        steady(load, 50)
+        with faults.misbehaving(pid, how):
+            until(lambda: faults.restarted("sum@1@0", pid))
+        until(faults.whole)
+        steady(load, 50)
+    check(load)
+    assert load.failures() == []
+    assert "its model has not returned for" in faults.ended("sum@1@0")
+    log = faults.mesh.ok("logs", "sum", "-n", "200")
+    assert "Fatal Python error: Aborted" in log
+    assert "in predict" in log
+
+
+def test_stopped_replicas_that_nobody_calls_are_not_ready_within_two_seconds(faults: Faults) -> None:
+    """Liveness apart from readiness: the frontend lives and is ready, the model is not."""
+
+    def ready() -> bool:
+        with grpc.insecure_channel(faults.mesh.grpc) as channel:
+            stub = inference_pb2_grpc.GRPCInferenceServiceStub(channel)
+            return stub.ModelReady(inference_pb2.ModelReadyRequest(name=MODEL), timeout=5).ready
+
+    def get(path: str) -> int:
+        connection = http.client.HTTPConnection(faults.mesh.http, timeout=5)
+        connection.request("GET", path)
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    assert ready() and get(f"/v2/models/{MODEL}/ready") == 200
+    with stopped(faults.replica(0)):
+        time.sleep(OUT_OF_ROTATION_S)
+        assert ready()
+        assert faults.version()["ready"] == 1
+        with stopped(faults.replica(1)):
+            time.sleep(OUT_OF_ROTATION_S)
+            assert not ready()
+            assert get(f"/v2/models/{MODEL}/ready") == 503
+            assert get("/v2/health/live") == get("/v2/health/ready") == 200
+    until(ready)
+    assert get(f"/v2/models/{MODEL}/ready") == 200
 
 
 def test_model_that_raises_fails_its_own_batches_with_its_words(faults: Faults) -> None:

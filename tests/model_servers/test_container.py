@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -11,11 +13,13 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from skysail.client import CallFailed, Client, InvalidRequest, ModelFailed, ServerUnavailable
+from skysail.control.probe import is_healthy
 from skysail.model_servers.container import Container
 from skysail.native import codec
 from skysail.proto import admin_pb2, admin_pb2_grpc
 from skysail.proto import inference_pb2 as pb
 from skysail.proto import inference_pb2_grpc as pb_grpc
+from tests.model_servers.conftest import CODE, serving
 
 ROWS = np.array([[1, 2], [3, 4]], np.float32)
 
@@ -76,6 +80,34 @@ def test_describes_itself(container: Container) -> None:
         report = admin_pb2_grpc.AdminStub(channel).GetStats(admin_pb2.GetStatsRequest(), timeout=5)
     assert (report.role, report.id) == ("model-server", "one")
     assert set(json.loads(report.stats_json)) == {"model_server", "server"}
+
+
+async def test_health_is_told_while_the_model_holds_pythons_lock(tmp_path: Path) -> None:
+    """By a process of its own, for this one cannot ask while its lock is held."""
+    code = CODE.replace("time.sleep(0.5)", "ctypes.PyDLL(None).usleep(4_000_000)").replace(
+        "import time", "import ctypes"
+    )
+    ask = (
+        "import asyncio, sys, time; from skysail.control.probe import is_healthy\n"
+        "for _ in range(20):\n"
+        "    print(asyncio.run(is_healthy(sys.argv[1])), flush=True); time.sleep(0.2)\n"
+    )
+    async with serving(tmp_path, code) as running:
+        asking = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", ask, running.address, stdout=asyncio.subprocess.PIPE
+        )
+        assert asking.stdout is not None
+        assert await asking.stdout.readline() == b"True\n"
+        async with grpc.aio.insecure_channel(running.address) as channel:
+            infer = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+            held = codec.encode_request("told", {"x": np.array([[-4, 0]], np.float32)})
+            with pytest.raises(grpc.aio.AioRpcError):
+                await infer(held, timeout=0.2)
+        said = (await asking.stdout.read()).split()
+        assert await asking.wait() == 0
+        assert await is_healthy(running.address)
+    assert b"False" in said
+    assert b"True" in said
 
 
 async def test_call_under_way_is_answered_when_the_replica_is_told_to_stop(container: Container) -> None:
