@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable
+from typing import Any
 
 import grpc
 
@@ -61,7 +62,7 @@ class NextService:
                 for name, version in names
                 for stub in stubs
             ]
-        ended: queue.SimpleQueue[grpc.CallFuture[pb.ModelReadyResponse]] = queue.SimpleQueue()
+        ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for call in calls:
             call.add_done_callback(ended.put)
         try:
@@ -71,5 +72,5 @@ class NextService:
                 call.cancel()
 
 
-def _said_yes(call: grpc.CallFuture[pb.ModelReadyResponse]) -> bool:
-    return call.code() is grpc.StatusCode.OK and call.result().ready
+def _said_yes(call: Any) -> bool:
+    return call.code() is grpc.StatusCode.OK and bool(call.result().ready)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from skysail.control import probe
+from skysail.control.probe import Probe
 
 __all__ = ["Seen", "Target", "Verdict", "Watchdog", "judge", "used_bytes"]
 
@@ -110,7 +110,7 @@ def judge(seen: Iterable[Seen], *, hung_after_s: float) -> list[Verdict]:
 class _Watched:
     """What is known of a process that was ready once; it may have lost its place in the store since."""
 
-    address: str
+    probe: Probe
     heard_s: float
     stuck_since_s: float | None = None
 
@@ -151,6 +151,7 @@ class Watchdog:
             for task in self._asking.values():
                 task.cancel()
             await asyncio.gather(*self._asking.values(), return_exceptions=True)
+            self._forget(set())
 
     def _look(self) -> None:
         targets = list(self._targets())
@@ -164,9 +165,9 @@ class Watchdog:
             return Seen(target, 0.0, 0)
         self._limit(target.pid, target.memory_bytes)
         if target.address is not None:
-            self._watched.setdefault(
-                target.pid, _Watched(target.address, heard_s=now_s)
-            ).address = target.address
+            known = self._watched.get(target.pid)
+            if known is None or known.probe.address != target.address:
+                self._watched[target.pid] = _Watched(Probe(target.address), heard_s=now_s)
         watched = self._watched.get(target.pid)
         if watched is None:
             return Seen(target, 0.0, used_bytes(target.pid))
@@ -179,13 +180,13 @@ class Watchdog:
     async def _ask(self, pid: int, watched: _Watched, *, model: bool) -> None:
         try:
             async with asyncio.timeout(self._hung_after_s):
-                healthy = await (probe.is_healthy if model else probe.answers)(watched.address)
+                healthy = await (watched.probe.is_healthy() if model else watched.probe.answers())
             watched.heard_s = time.monotonic()
             if healthy:
                 watched.stuck_since_s = None
             elif watched.stuck_since_s is None:
                 watched.stuck_since_s = watched.heard_s
-        except (OSError, EOFError, TimeoutError):
+        except (OSError, TimeoutError):
             pass
         finally:
             del self._asking[pid]
@@ -201,7 +202,8 @@ class Watchdog:
         self._limits[pid] = memory_bytes
 
     def _forget(self, pids: set[int]) -> None:
-        self._watched = {pid: watched for pid, watched in self._watched.items() if pid in pids}
+        for gone in self._watched.keys() - pids:
+            self._watched.pop(gone).probe.close()
         self._limits = {pid: limit for pid, limit in self._limits.items() if pid in pids}
 
 

@@ -11,11 +11,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import pytest
-
-from skysail.control.probe import answers
 from skysail.control.watchdog import Seen, Target, Verdict, Watchdog, judge
-from skysail.native import _core as core
 
 MIB = 1 << 20
 ONE = Target("m@1@0", 11, group="m@1", address="unix:/a", memory_bytes=100 * MIB)
@@ -64,21 +60,6 @@ def test_services_do_not_wait_for_each_other() -> None:
         Seen(Target("selector", 2, address="unix:/s", memory_bytes=MIB), 0, MIB + 1),
     ]
     assert [verdict.name for verdict in judge(services, hung_after_s=10)] == ["selector"]
-
-
-async def test_server_whose_loop_runs_answers_whatever_python_does() -> None:
-    loops = core.Loops(1)
-    server = core.Server(loops)
-    address = server.listen("127.0.0.1:0", inner=True)
-    loops.start()
-    server.start()
-    try:
-        await answers(address)
-    finally:
-        await asyncio.to_thread(server.shutdown)
-        loops.stop()
-    with pytest.raises(OSError):
-        await answers(address)
 
 
 async def test_process_that_loses_its_place_in_the_store_as_it_hangs_is_reported_all_the_same() -> None:

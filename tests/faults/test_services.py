@@ -7,19 +7,21 @@ import resource
 import signal
 import socket
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from benchmarks import processes
 from tests.e2e.conftest import until
-from tests.faults.conftest import Faults, check, steady, stopped
+from tests.faults.conftest import HUNG_AFTER_S, Faults, check, steady, stopped
 
+ROLES = ("batcher", "selector", "frontend")
 #: Python, its libraries and the first look at etcd, on a slow machine.
 RESTART_S = 15.0
 
 
-@pytest.mark.parametrize("role", ["batcher", "selector", "frontend"])
+@pytest.mark.parametrize("role", ROLES)
 def test_killed_service_is_restarted_and_serves_again(faults: Faults, role: str) -> None:
     pid = faults.pid(role)
     with faults.load() as load:
@@ -47,7 +49,7 @@ def test_batcher_that_hangs_is_killed_and_comes_back(faults: Faults) -> None:
     assert load.recovered_s() < restarted_s + 2.0
 
 
-@pytest.mark.parametrize("role", ["batcher", "selector", "frontend"])
+@pytest.mark.parametrize("role", ROLES)
 def test_terminated_service_answers_what_it_holds(faults: Faults, role: str) -> None:
     pid = faults.pid(role)
     with faults.load() as load:
@@ -63,31 +65,48 @@ def test_terminated_service_answers_what_it_holds(faults: Faults, role: str) -> 
     assert load.recovered_s() < told_s + RESTART_S
 
 
-def test_service_out_of_descriptors_serves_those_it_has_and_takes_others_when_it_can(faults: Faults) -> None:
-    pid = faults.pid("frontend")
-    host, _, port = faults.mesh.grpc.rpartition(":")
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+def test_services_out_of_descriptors_serve_those_they_have_and_take_others_when_they_can(
+    faults: Faults,
+) -> None:
+    """All three at once, for longer than a process may hang: they are busy with what they have, not hung."""
+    pids = {role: faults.pid(role) for role in ROLES}
+    addresses = {one["role"]: one["address"] for one in faults.mesh.json("status")["services"]}
+
+    def connect(role: str) -> socket.socket:
+        host, _, port = addresses[role].rpartition(":")
+        return socket.create_connection((host, int(port)), timeout=10)
+
     with faults.load() as load:
         steady(load)
-        room = len(os.listdir(f"/proc/{pid}/fd")) + 8
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (room, before[1]))
-        try:
-            with ExitStack() as crowd:
+        with ExitStack() as crowd:
+            began_s = time.monotonic()
+            for role, pid in pids.items():
+                crowd.enter_context(out_of_descriptors(pid))
                 for _ in range(40):
-                    crowd.enter_context(socket.create_connection((host, int(port)), timeout=10))
-                began_s, cpu_s = time.monotonic(), processes.cpu_seconds([pid])
-                steady(load, 400)
-                busy = (processes.cpu_seconds([pid]) - cpu_s) / (time.monotonic() - began_s)
-            # The calls themselves take a few percent of a processor; a loop that spins would take all of one.
-            assert busy < 0.5
-            late = socket.create_connection((host, int(port)), timeout=10)
-            late.close()
-            until(lambda: faults.stats("frontend")["server"]["accepts_put_off"] >= 1)
-        finally:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+                    crowd.enter_context(connect(role))
+            cpu_s = {role: processes.cpu_seconds([pid]) for role, pid in pids.items()}
+            until(lambda: time.monotonic() > began_s + HUNG_AFTER_S + 2)
+            elapsed_s = time.monotonic() - began_s
+            for role, pid in pids.items():
+                # Calls take a few percent of a processor; a loop that spins would take all of one.
+                assert (processes.cpu_seconds([pid]) - cpu_s[role]) / elapsed_s < 0.5, role
         with faults.load() as newcomers:
             steady(newcomers)
+    assert load.failures() == newcomers.failures() == []
     check(load)
     check(newcomers)
-    assert load.failures() == newcomers.failures() == []
-    assert faults.pid("frontend") == pid
+    for role in ROLES:
+        assert faults.stats(role)["server"]["accepts_put_off"] >= 1, role
+    assert {role: faults.pid(role) for role in ROLES} == pids
+
+
+@contextmanager
+def out_of_descriptors(pid: int) -> Iterator[None]:
+    """Lets a process open 8 more at most while the block runs."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    room = len(os.listdir(f"/proc/{pid}/fd")) + 8
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)

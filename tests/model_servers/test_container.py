@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from skysail.client import CallFailed, Client, InvalidRequest, ModelFailed, ServerUnavailable
-from skysail.control.probe import is_healthy
+from skysail.control.probe import Probe
 from skysail.model_servers.container import Container
 from skysail.native import codec
 from skysail.proto import admin_pb2, admin_pb2_grpc
@@ -87,11 +87,18 @@ async def test_health_is_told_while_the_model_holds_pythons_lock(tmp_path: Path)
     code = CODE.replace("time.sleep(0.5)", "ctypes.PyDLL(None).usleep(4_000_000)").replace(
         "import time", "import ctypes"
     )
-    ask = (
-        "import asyncio, sys, time; from skysail.control.probe import is_healthy\n"
-        "for _ in range(20):\n"
-        "    print(asyncio.run(is_healthy(sys.argv[1])), flush=True); time.sleep(0.2)\n"
-    )
+    ask = """
+import asyncio, sys
+from skysail.control.probe import Probe
+
+async def main():
+    async with Probe(sys.argv[1]) as asked:
+        for _ in range(20):
+            print(await asked.is_healthy(), flush=True)
+            await asyncio.sleep(0.2)
+
+asyncio.run(main())
+"""
     async with serving(tmp_path, code) as running:
         asking = await asyncio.create_subprocess_exec(
             sys.executable, "-c", ask, running.address, stdout=asyncio.subprocess.PIPE
@@ -105,7 +112,8 @@ async def test_health_is_told_while_the_model_holds_pythons_lock(tmp_path: Path)
                 await infer(held, timeout=0.2)
         said = (await asking.stdout.read()).split()
         assert await asking.wait() == 0
-        assert await is_healthy(running.address)
+        async with Probe(running.address) as asked:
+            assert await asked.is_healthy()
     assert b"False" in said
     assert b"True" in said
 
