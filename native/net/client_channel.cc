@@ -129,6 +129,10 @@ struct ClientChannel::Impl final : private ClientConnectionOwner, private Client
     // Its calls go on; new ones get a new connection, made when the first of them comes.
     draining.push_back(std::exchange(current, nullptr));
     if (ready_since == kNever) return Failed(Unavailable("the peer does not speak HTTP/2"));
+    if (options.stay_connected) {
+      const bool stable = loop.TurnTime() - ready_since >= kStable;
+      retry.Set(loop, loop.TurnTime() + (stable ? 0 : backoff.Next()));
+    }
     SetState(State::kIdle);
   }
   void OnConnectionClosed(ClientConnection* connection, const Status& why) override {

@@ -37,6 +37,7 @@ struct ChannelOptions {
   TimeNs keepalive_interval = 10 * kSecond;
   TimeNs keepalive_timeout = 5 * kSecond;
   bool keepalive_without_calls = false;
+  bool stay_connected = false;               // after GOAWAY connect again without waiting for a call
   uint64_t random_seed = 0;                  // for the jitter; 0 seeds from the system
 };
 

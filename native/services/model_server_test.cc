@@ -121,6 +121,7 @@ TEST(ModelServerHealth, AModelIsStuckWhileItComputesWhatNobodyWaitsFor) {
   EXPECT_FALSE(server.Healthy());
   ASSERT_TRUE(task->Respond(Slice::Copy(SumResponse({3}))).ok());
   EXPECT_TRUE(server.Healthy()) << "it came back";
+  ASSERT_TRUE(hand.Until([&late] { return late.done(); }));
 
   Asked patient = ask(kNever);
   task = server.Next(0);

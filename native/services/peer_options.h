@@ -14,6 +14,7 @@ namespace skysail::services {
 // are asked seldom, and only while they owe us an answer.
 inline net::ChannelOptions PeerOptions(const Endpoint& endpoint, const net::Address& address) {
   net::ChannelOptions options;
+  options.stay_connected = true;
   if (endpoint.packed || address.kind == net::Address::Kind::kUnix) {
     options.keepalive_interval = 500 * kMillisecond;
     options.keepalive_timeout = kSecond;

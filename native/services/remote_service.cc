@@ -25,10 +25,14 @@ using State = net::ClientChannel::State;
 // Larger messages have a stream of their own, so that small ones do not wait behind them.
 constexpr size_t kMostPackedBytes = 64 << 10;
 
-// One endpoint as one loop sees it.
+// One endpoint as one loop sees it. It is connected to at all times: only one that has answered is asked
+// while there is another, for a process that is stopped lets itself be connected to, and says nothing.
 struct Peer {
   Peer(net::EventLoop& loop, const Endpoint& endpoint, const net::Address& address)
-      : endpoint(endpoint), channel(loop, address, PeerOptions(endpoint, address)), hop(channel) {}
+      : endpoint(endpoint), channel(loop, address, PeerOptions(endpoint, address)), hop(channel) {
+    channel.Connect();
+  }
+  bool ready() const { return channel.state() == State::kReady; }
   bool away() const {
     const State state = channel.state();
     return state == State::kBackoff || state == State::kClosed;
@@ -37,6 +41,11 @@ struct Peer {
   net::ClientChannel channel;
   HopChannel hop;  // for peers that offer it
 };
+
+// How much may be hoped of a peer, the best first.
+bool IsReady(const Peer& peer) { return peer.ready(); }
+bool IsComing(const Peer& peer) { return !peer.away(); }
+bool IsThere(const Peer&) { return true; }
 
 TimeNs ReadRetryAfter(const net::Metadata& trailers) {
   const std::string_view text = trailers.Get(kRetryTrailer);
@@ -97,9 +106,9 @@ struct RemoteService::LoopState {
     if (peers.size() == 1 && tried == nullptr) return peers[0];
     ids.clear();
     candidates.clear();
-    for (const bool also_away : {false, true}) {
+    for (const auto is_hopeful : {&IsReady, &IsComing, &IsThere}) {
       for (const auto& peer : peers) {
-        if (peer.get() == tried || (peer->away() && !also_away)) continue;
+        if (peer.get() == tried || !is_hopeful(*peer)) continue;
         ids.push_back(peer->endpoint.id);
         candidates.push_back(&peer);
       }

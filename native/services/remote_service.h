@@ -2,7 +2,7 @@
 //
 // One channel per loop and endpoint. The endpoint for a call is chosen by rendezvous hashing of
 // (model, version), so that equal inputs meet one cache and concurrent callers one queue; endpoints
-// that are known to be away are passed over. A call that was not run, or whose peer went away before
+// whose connection does not stand are passed over while there are others. A call that was not run, or whose peer went away before
 // it answered, goes to the next endpoint, once, within its deadline and within a budget that all calls
 // share, so that retries cannot multiply load. To endpoints that offer it, calls go packed into one
 // stream (see hop_channel.h); large messages do not.

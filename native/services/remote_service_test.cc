@@ -1,6 +1,9 @@
 #include "services/remote_service.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <functional>
@@ -234,6 +237,27 @@ TEST_P(RemoteServiceTest, AnEndpointThatIsAwayIsPassedOver) {
     ASSERT_TRUE(Done(asked));
     EXPECT_EQ(asked.answer().status.ToString(), "Ok") << i;
   }
+}
+
+// The kernel takes connections for a process that is stopped, which never says a word on them.
+TEST_P(RemoteServiceTest, AnEndpointThatTakesConnectionsAndIsSilentIsPassedOver) {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in bound{};
+  bound.sin_family = AF_INET;
+  bound.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(bound);
+  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&bound), size), 0);
+  ASSERT_EQ(listen(listener, 16), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&bound), &size), 0);
+  Instance other(&AnswerThree);
+  Publish({"127.0.0.1:" + std::to_string(ntohs(bound.sin_port)), other.address()});
+  hand_.For(50 * kMillisecond);  // one is connected
+  for (int i = 0; i < 20; ++i) {  // half of these models belong to the silent one
+    Asked asked = Ask(SystemClock::Get().Now() + 10 * kSecond, "model " + std::to_string(i));
+    ASSERT_TRUE(hand_.Until([&asked] { return asked.done(); }, 5 * kSecond)) << i;
+    EXPECT_EQ(asked.answer().status.ToString(), "Ok") << i;
+  }
+  close(listener);
 }
 
 TEST_P(RemoteServiceTest, SaysWhenThereIsNobody) {

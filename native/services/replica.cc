@@ -122,12 +122,6 @@ void Replica::OnBatchEnded(Batch& batch, net::CallResult result) {
 void Replica::OnState(State state) {
   const bool was_ready = ready();
   state_ = state;
-  if (state == State::kIdle) {
-    // A connection that ended in good order: make a new one without waiting for work.
-    loop_.Post([this, alive = std::weak_ptr<int>(alive_)] {
-      if (!alive.expired()) channel_->Connect();
-    });
-  }
   if (ready() && !was_ready) free_since_ = clock_.Now();
   if (ready() != was_ready || !hopeful()) owner_.OnReplicaChanged();
 }

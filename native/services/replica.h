@@ -89,7 +89,6 @@ class Replica final : public BatchOwner {
   std::vector<std::unique_ptr<Batch>> in_flight_;  // in the order of the pace's
   net::ClientChannel::State state_;
   std::unique_ptr<Probe> probe_;  // while suspect
-  const std::shared_ptr<int> alive_ = std::make_shared<int>();  // for what is posted to the loop
   std::unique_ptr<net::ClientChannel> channel_;
 };
 
