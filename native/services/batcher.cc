@@ -158,14 +158,13 @@ void Batcher::Infer(InferCall call) {
     }
   }
   if (served == nullptr) {
-    nameless_.Add(ErrorKind::kNotFound);
     std::string what = "model '" + std::string(model) + "'";
     if (!request.version.empty()) what += " version '" + std::string(request.version) + "'";
-    InferResponse response = InferResponse::Error(
-        NotFound(what + " is not served here (" + std::to_string(snapshot.served.size()) +
-                 " versions are)"));
-    response.unprocessed = true;
-    call.Finish(std::move(response));
+    InferResponse unknown = InferResponse::Unknown(
+        what + " is not served here (" + std::to_string(snapshot.served.size()) + " versions are)",
+        snapshot.revision);
+    nameless_.Add(unknown.status.kind());
+    call.Finish(std::move(unknown));
     return;
   }
   const ServedVersion& version = *served->version;

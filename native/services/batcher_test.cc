@@ -646,6 +646,12 @@ TEST_F(BatcherTest, TheGaugeOfWhatWaitsFollowsCancelsAndDeadlines) {
   ASSERT_TRUE(AllDone(running));
 }
 
+TEST_F(BatcherTest, BeforeItsConfigurationHasComeItSaysToTryAgain) {
+  Asked early = Ask({1, 2});
+  EXPECT_EQ(early.kind(), ErrorKind::kUnavailable);
+  EXPECT_TRUE(early.answer().unprocessed);
+}
+
 TEST_F(BatcherTest, AVersionLeftOutAnswersThoseWhoWait) {
   Gate gate;
   TestReplica replica([&gate](ModelTask& task) {

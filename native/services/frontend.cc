@@ -177,10 +177,12 @@ void Frontend::Infer(InferCall call) {
   InferRequest& request = call.request();
   const auto found = snapshot->by_name.find(request.application);
   if (found == snapshot->by_name.end()) {
-    nameless_.Add(ErrorKind::kNotFound);
-    call.Finish(InferResponse::Error(
-        NotFound("unknown model or application '" + std::string(request.application) + "' (" +
-                 std::to_string(snapshot->by_name.size()) + " known)")));
+    InferResponse unknown = InferResponse::Unknown(
+        "unknown model or application '" + std::string(request.application) + "' (" +
+            std::to_string(snapshot->by_name.size()) + " known)",
+        snapshot->revision);
+    nameless_.Add(unknown.status.kind());
+    call.Finish(std::move(unknown));
     return;
   }
   const Served& served = *found->second;

@@ -58,6 +58,12 @@ TEST_F(FrontendTest, AnObjectiveWithoutEndIsNoDeadline) {
   next_->AnswerSums(0, {3});
 }
 
+TEST_F(FrontendTest, BeforeItsConfigurationHasComeItSaysToTryAgain) {
+  Asked early = Ask(SumRequest("shop", {1, 2}));
+  EXPECT_EQ(early.kind(), ErrorKind::kUnavailable);
+  EXPECT_TRUE(early.answer().unprocessed);
+}
+
 TEST_F(FrontendTest, NamesAnUnknownApplication) {
   Publish(SumApplication());
   Asked asked = Ask(SumRequest("shoe", {1, 2}));

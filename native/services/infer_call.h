@@ -70,6 +70,16 @@ struct InferResponse {
     response.status = std::move(status);
     return response;
   }
+  // Nothing of that name is known: because there is none, or because no configuration has come yet, which
+  // changes in a moment.
+  static InferResponse Unknown(std::string message, int64_t revision) {
+    const bool configured = revision > 0;
+    InferResponse response =
+        Error(configured ? NotFound(std::move(message))
+                         : Unavailable("this service has just started and has no configuration yet"));
+    response.unprocessed = true;
+    return response;
+  }
 };
 
 // Receives the answer. Done is called exactly once for every call, on the call's loop thread, and

@@ -160,10 +160,12 @@ void Selector::Infer(InferCall call) {
   InferRequest& request = call.request();
   const auto found = snapshot->by_application.find(request.application);
   if (found == snapshot->by_application.end()) {
-    nameless_.Add(ErrorKind::kNotFound);
-    call.Finish(InferResponse::Error(
-        NotFound("unknown application '" + std::string(request.application) + "' (" +
-                 std::to_string(snapshot->by_application.size()) + " known)")));
+    InferResponse unknown = InferResponse::Unknown(
+        "unknown application '" + std::string(request.application) + "' (" +
+            std::to_string(snapshot->by_application.size()) + " known)",
+        snapshot->revision);
+    nameless_.Add(unknown.status.kind());
+    call.Finish(std::move(unknown));
     return;
   }
   const Choice& choice = *found->second;

@@ -69,6 +69,12 @@ TEST_F(SelectorTest, AVersionByNameIsGivenWhenTheRouteHasIt) {
   EXPECT_EQ(Choose("", "3"), "NotFound");
 }
 
+TEST_F(SelectorTest, BeforeItsConfigurationHasComeItSaysToTryAgain) {
+  Asked early = Asked::Ask(selector_, hand_.loop(), SumRequest("shop", {1, 2}));
+  EXPECT_EQ(early.kind(), ErrorKind::kUnavailable);
+  EXPECT_TRUE(early.answer().unprocessed);
+}
+
 TEST_F(SelectorTest, SaysWhatIsMissing) {
   Publish({{"1", 0}});
   EXPECT_EQ(Choose(""), "FailedPrecondition");
