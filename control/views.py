@@ -74,7 +74,9 @@ def ready_replicas(replicas: Iterable[Replica], version: Version) -> list[Replic
 def is_ready(snapshot: Snapshot, model: str, version: str) -> bool:
     """Whether somebody is registered who can answer a call of that version."""
     document = snapshot.versions.get((model, version))
-    return document is not None and bool(document.endpoints or ready_replicas(snapshot.replicas.values(), document))
+    return document is not None and bool(
+        document.endpoints or ready_replicas(snapshot.replicas.values(), document)
+    )
 
 
 def not_applied(snapshot: Snapshot, revision: int, *, roles: Iterable[str] | None = None) -> list[str]:

@@ -11,7 +11,7 @@ import grpc
 
 from skysail.proto import inference_pb2, inference_pb2_grpc
 from tests.e2e.conftest import until
-from tests.faults.conftest import MODEL, Faults, check, steady, stopped
+from tests.faults.conftest import HUNG_AFTER_S, MODEL, Faults, check, steady, stopped
 
 #: Within which a replica that does not answer is out of rotation.
 OUT_OF_ROTATION_S = 2.0
@@ -59,12 +59,14 @@ def test_hung_model_is_out_of_rotation_within_two_seconds_and_back_when_it_answe
         began_s = time.monotonic()
         with faults.misbehaving(pid, "hang"):
             until(lambda: bool(load.sent(began_s + OUT_OF_ROTATION_S)))
-            steady(load, 400)
+            steady(load, 200)
             assert faults.version()["ready"] == 1
+        hung_s = time.monotonic() - began_s
         until(faults.whole)
         steady(load, 200)
     check(load)
-    assert faults.replica(0) == pid
+    # On a very busy machine it hangs for longer than it may, and is replaced.
+    assert hung_s > HUNG_AFTER_S or faults.replica(0) == pid
 
 
 def test_model_that_never_returns_is_replaced_and_its_log_says_where_it_was(faults: Faults) -> None:
