@@ -19,11 +19,13 @@ LOWER_IS_BETTER = {
     "hop_cpu_ms": True,
     "last_ms": True,
     "model_cpu_ms": True,
+    "good": False,
+    "share": False,
     "idle_cpu": True,
     "rss_mb": True,
 }
 """Every metric: calls a second, latencies, milliseconds of CPU a call, until the last answer, share
-of a core, megabytes."""
+of a core, megabytes; calls in time, shares of what there is."""
 
 
 @dataclass(frozen=True, kw_only=True)

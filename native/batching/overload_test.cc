@@ -20,18 +20,10 @@ namespace {
 constexpr TimeNs kObjective = 100 * kMillisecond;
 
 
-// Arrivals of one application: Poisson with `rate` calls a second, or `burst` times that for a fifth of
-// each second and less in between.
+// Arrivals of one application: Poisson with `rate` calls a second.
 struct Source {
   uint32_t lane = 0;
   double rate = 0;
-  double burst = 1;
-};
-
-enum class Drop { kEarly, kLazy };  // what would be late is dropped before dispatch; once it is late
-struct Rules {
-  bool refuse = true;  // on arrival, by the wait ahead
-  Drop drop = Drop::kEarly;
 };
 
 struct Seen {
@@ -47,7 +39,7 @@ struct Call final : QueueEntry {
 // A model that takes 2 ms and 0.2 ms a row, give or take a tenth.
 class Replica {
  public:
-  Replica(Rules rules, const std::vector<Source>& sources) : rules_(rules), sources_(sources) {
+  explicit Replica(const std::vector<Source>& sources) : sources_(sources) {
     for (const Source& source : sources_) {
       while (lanes_ <= source.lane) {
         if (lanes_ > 0) queue_.AddLane(Priority::kNormal, 1);
@@ -92,15 +84,10 @@ class Replica {
     int64_t rows() const { return static_cast<int64_t>(members.size()); }
   };
 
-  // Arrivals have chance of their own, so that they are the same under any rules.
+  // Arrivals have chance of their own, so that they are the same whoever else asks.
   TimeNs Gap(size_t which) {
-    const Source& source = sources_[which];
-    double rate = source.rate;
-    if (source.burst > 1) {
-      const bool bursting = now_ % kSecond < kSecond / 5;
-      rate *= bursting ? source.burst : (5 - source.burst) / 4;
-    }
-    return static_cast<TimeNs>(std::exponential_distribution<double>(rate)(arrivals_[which]) * 1e9) + 1;
+    std::exponential_distribution<double> gap(sources_[which].rate);
+    return static_cast<TimeNs>(gap(arrivals_[which]) * 1e9) + 1;
   }
   TimeNs Takes(int64_t rows) {
     const double noise = std::clamp(std::normal_distribution<double>(1, 0.1)(random_), 0.7, 1.5);
@@ -126,7 +113,7 @@ class Replica {
     Seen& seen = seen_[which];
     seen.sent += counts ? 1 : 0;
     rate_.OnArrival(1, now_);
-    if (rules_.refuse && !(queue_.empty() && !running_.has_value())) {
+    if (!queue_.empty() || running_.has_value()) {
       WaitAhead ahead;
       ahead.Add(controller_, controller_.limit(), FreeIn(), Margin());
       if (ahead.For(queue_.RowsBefore(call) + 1, rate_) + 2 * kMillisecond > kObjective) {
@@ -151,11 +138,8 @@ class Replica {
   std::optional<Batch> Take() {
     if (queue_.empty()) return std::nullopt;
     const int64_t limit = controller_.limit();
-    const TimeNs needed =
-        rules_.drop == Drop::kLazy
-            ? 0
-            : FreeIn() + controller_.Estimate(std::min(queue_.rows(), limit)) + Margin() +
-                  kMillisecond;
+    const TimeNs needed = FreeIn() + controller_.Estimate(std::min(queue_.rows(), limit)) +
+                          Margin() + kMillisecond;
     Batch batch;
     std::vector<QueueEntry*> expired;
     queue_.Take(limit, now_, needed, &batch.members, &expired);
@@ -183,7 +167,6 @@ class Replica {
     }
   }
 
-  const Rules rules_;
   const std::vector<Source> sources_;
   std::mt19937 random_{7};
   std::vector<std::mt19937> arrivals_;
@@ -198,13 +181,13 @@ class Replica {
   std::vector<Seen> seen_;
 };
 
-std::vector<Seen> Simulate(Rules rules, const std::vector<Source>& sources) {
-  return Replica(rules, sources).Run(22 * kSecond, 2 * kSecond);
+std::vector<Seen> Simulate(const std::vector<Source>& sources) {
+  return Replica(sources).Run(22 * kSecond, 2 * kSecond);
 }
 
 // Answers a second in time, of 20 s.
-double GoodRate(double rate, Rules rules = {}) {
-  return static_cast<double>(Simulate(rules, {{0, rate}})[0].good) / 20;
+double GoodRate(double rate) {
+  return static_cast<double>(Simulate({{0, rate}})[0].good) / 20;
 }
 
 // The most that any load gets out of the model.
@@ -225,29 +208,16 @@ TEST(Overload, AtThreeTimesItsCapacityAModelStillGivesNineTenths) {
 }
 
 TEST(Overload, WhatIsNotRefusedIsAnsweredInTime) {
-  const Seen seen = Simulate({}, {{0, 3 * Capacity()}})[0];
+  const Seen seen = Simulate({{0, 3 * Capacity()}})[0];
   EXPECT_GE(seen.refused, (seen.missed() * 9) / 10) << "on arrival, nearly all of those who are";
   EXPECT_LE(seen.late, seen.sent / 100);
 }
 
-TEST(Overload, DroppingEarlyMissesLessThanHalfOfWhatDroppingLateMisses) {
-  const std::vector<Source> traces{{0, Capacity()},        // steady
-                                   {0, Capacity(), 2.0},   // as much, in bursts of twice that
-                                   {0, 1.1 * Capacity()}};
-  for (const Source& trace : traces) {
-    const Seen early = Simulate({false, Drop::kEarly}, {trace})[0];
-    const Seen lazy = Simulate({false, Drop::kLazy}, {trace})[0];
-    EXPECT_EQ(early.sent, lazy.sent);
-    EXPECT_GT(early.missed(), 0);
-    EXPECT_GE(lazy.missed(), 2 * early.missed()) << trace.rate << " " << trace.burst;
-  }
-}
-
 TEST(Overload, AFloodOfOneApplicationLeavesAnotherItsAnswers) {
   const double polite_rate = 0.3 * Capacity();
-  const Seen alone = Simulate({}, {{1, polite_rate}})[0];
+  const Seen alone = Simulate({{1, polite_rate}})[0];
   for (const double flood : {3.0, 10.0}) {
-    const std::vector<Seen> seen = Simulate({}, {{1, polite_rate}, {0, flood * Capacity()}});
+    const std::vector<Seen> seen = Simulate({{1, polite_rate}, {0, flood * Capacity()}});
     EXPECT_GE(seen[0].goodput(), 0.95 * alone.goodput()) << flood;
     EXPECT_GE(static_cast<double>(seen[0].good + seen[1].good) / 20, 0.9 * Capacity()) << flood;
   }
@@ -255,7 +225,7 @@ TEST(Overload, AFloodOfOneApplicationLeavesAnotherItsAnswers) {
 
 // The same flood in one lane: what the lanes are for.
 TEST(Overload, InOneLaneTheFloodTakesMostAnswers) {
-  const std::vector<Seen> seen = Simulate({}, {{0, 0.3 * Capacity()}, {0, 10 * Capacity()}});
+  const std::vector<Seen> seen = Simulate({{0, 0.3 * Capacity()}, {0, 10 * Capacity()}});
   EXPECT_LT(seen[0].goodput(), 0.3);
 }
 

@@ -5,7 +5,7 @@ namespace {
 
 class Own final : public Rule {
  public:
-  explicit Own(batching::Terms terms) : terms_(terms) {}
+  Own(batching::Terms terms, Drop drop) : terms_(terms), drop_(drop) {}
 
   void OnArrival(const batching::BatchQueue& queue, TimeNs now) override {
     dispatch_.OnArrival(1, now, paces_, queue);
@@ -14,7 +14,8 @@ class Own final : public Rule {
     const batching::Dispatch::Next next = dispatch_.Choose(paces_, queue, terms_, now);
     if (next.replica == batching::Dispatch::kNobody) return {0, next.wake_at, 0};
     limit_ = terms_.LimitOf(pace_);
-    return {limit_, kNever, batching::Dispatch::Needed(pace_, queue, terms_, now)};
+    const TimeNs needed = batching::Dispatch::Needed(pace_, queue, terms_, now);
+    return {limit_, kNever, drop_ == Drop::kEarly ? needed : 0};
   }
   void OnSent(int64_t rows, int64_t waited, TimeNs now) override {
     pace_.Sent(rows, batching::Dispatch::Full(rows, waited, limit_), now);
@@ -27,6 +28,7 @@ class Own final : public Rule {
 
  private:
   const batching::Terms terms_;
+  const Drop drop_;
   int64_t limit_ = 0;
   batching::Pace pace_{batching::LimitOptions()};
   batching::Paces paces_{&pace_};
@@ -35,8 +37,8 @@ class Own final : public Rule {
 
 }  // namespace
 
-MakeRule OwnRule(batching::Terms terms) {
-  return [terms] { return std::make_unique<Own>(terms); };
+MakeRule OwnRule(batching::Terms terms, Drop drop) {
+  return [=] { return std::make_unique<Own>(terms, drop); };
 }
 
 }  // namespace skysail::replay

@@ -7,8 +7,10 @@
 
 namespace skysail::replay {
 
+// Who is dropped before dispatch: whoever would be late, or, for comparison, whoever is.
+enum class Drop { kEarly, kLazy };
 // Requires terms.objective to be that of the model.
-MakeRule OwnRule(batching::Terms terms);
+MakeRule OwnRule(batching::Terms terms, Drop drop = Drop::kEarly);
 
 }  // namespace skysail::replay
 
