@@ -1,4 +1,4 @@
-"""What `skysail status` shows: the configuration, and what every instance says of itself."""
+"""How every instance is asked about itself, and what `skysail status` shows of the answers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import grpc
 
@@ -21,8 +21,11 @@ from skysail.control.snapshot import Snapshot
 from skysail.control.store import Store
 from skysail.control.watchdog import used_bytes
 from skysail.proto import admin_pb2, admin_pb2_grpc
+from skysail.telemetry.window import Window, decode, join
 
-__all__ = ["Sample", "summary", "take"]
+__all__ = ["Sample", "summary", "take", "take_window"]
+
+T = TypeVar("T")
 
 ASK_TIMEOUT_S = 2.0
 
@@ -50,18 +53,35 @@ async def take(home: Home, store: Store) -> Sample:
     """Asks every instance at once."""
     snapshot = await read_snapshot(store)
     instances = list(snapshot.instances.values())
-    answers = await asyncio.gather(*(_ask(instance.address) for instance in instances))
+    answers = await asyncio.gather(*(_ask(one.address, _get_stats) for one in instances))
     reports = {one.id: answer for one, answer in zip(instances, answers, strict=True) if answer is not None}
     here = machine.identity()
     used = {one.pid: used_bytes(one.pid) for one in snapshot.replicas.values() if one.machine == here}
     return Sample(time.monotonic(), snapshot, reports, home.read("units") or {}, used)
 
 
-async def _ask(address: str) -> admin_pb2.GetStatsResponse | None:
+async def take_window(store: Store, *, from_s: float, to_s: float = 0.0) -> tuple[Snapshot, Window]:
+    """What all instances counted from so many seconds ago to so many seconds ago, and the configuration."""
+
+    def get_window(stub: admin_pb2_grpc.AdminAsyncStub) -> Awaitable[admin_pb2.GetWindowResponse]:
+        request = admin_pb2.GetWindowRequest(from_s=from_s, to_s=to_s)
+        return stub.GetWindow(request, timeout=ASK_TIMEOUT_S)
+
+    snapshot = await read_snapshot(store)
+    asked = (_ask(one.address, get_window) for one in snapshot.instances.values())
+    told = [one for one in await asyncio.gather(*asked) if one is not None]
+    return snapshot, join(decode(one.from_s - one.to_s, one.series) for one in told)
+
+
+def _get_stats(stub: admin_pb2_grpc.AdminAsyncStub) -> Awaitable[admin_pb2.GetStatsResponse]:
+    return stub.GetStats(admin_pb2.GetStatsRequest(), timeout=ASK_TIMEOUT_S)
+
+
+async def _ask(address: str, ask: Callable[[admin_pb2_grpc.AdminAsyncStub], Awaitable[T]]) -> T | None:
+    """What an instance answers; None when it does not."""
     async with grpc.aio.insecure_channel(address) as channel:
         try:
-            stub = cast("admin_pb2_grpc.AdminAsyncStub", admin_pb2_grpc.AdminStub(channel))
-            return await stub.GetStats(admin_pb2.GetStatsRequest(), timeout=ASK_TIMEOUT_S)
+            return await ask(cast("admin_pb2_grpc.AdminAsyncStub", admin_pb2_grpc.AdminStub(channel)))
         except grpc.RpcError:
             return None
 

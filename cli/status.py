@@ -86,12 +86,14 @@ def render(found: dict[str, Any]) -> Group:
     """The summary as tables."""
     from rich.console import Group
 
+    from skysail.cli.tables import table
+
     head = (
         f"gRPC {found['frontend']['grpc']}   HTTP http://{found['frontend']['http']}   etcd {found['etcd']}"
     )
     return Group(
         head,
-        _table(
+        table(
             "Services",
             found["services"],
             role="role",
@@ -100,7 +102,7 @@ def render(found: dict[str, Any]) -> Group:
             pid="pid",
             revision="revision",
         ),
-        _table(
+        table(
             "Applications",
             found["applications"],
             name="name",
@@ -112,7 +114,7 @@ def render(found: dict[str, Any]) -> Group:
             defaults="defaults",
             errors="errors",
         ),
-        _table(
+        table(
             "Versions",
             [
                 {
@@ -135,7 +137,7 @@ def render(found: dict[str, Any]) -> Group:
             refused="refused",
             MiB="memory_mib",
         ),
-        _table(
+        table(
             "Replicas",
             found["replicas"],
             model="model",
@@ -144,28 +146,10 @@ def render(found: dict[str, Any]) -> Group:
             pid="pid",
             MiB="memory_mib",
         ),
-        _table(
+        table(
             "Processes", found["processes"], name="name", pid="pid", failures="failures", latest="last_end"
         ),
         f"Prometheus finds every process at http://{found['metrics']}/targets.",
         "Times are in milliseconds, rates per second; batch is the mean of rows, limit the most of them now.",
         "A version of weight 0 that has replicas is kept warm, to be gone back to at once.",
     )
-
-
-def _table(title: str, rows: list[dict[str, Any]], **columns: str) -> Any:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        numeric = all(isinstance(row[columns[column]], int | float | None) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row[name]) for name in columns.values()))
-    return table
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:g}" if isinstance(value, float) else str(value)

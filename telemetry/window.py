@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 
 from skysail.native._core import HistogramSnapshot
 from skysail.proto import admin_pb2
@@ -37,7 +37,7 @@ class Window:
 
     def total(self, metric: str, **labels: str) -> float:
         """The sum over the series that have those labels."""
-        return sum(self.values[key] for key in _matching(self.values, metric, labels))
+        return sum(self.values[key] for key in self._matching(metric, labels))
 
     def rate(self, metric: str, **labels: str) -> float:
         """The growth of a counter per second."""
@@ -45,26 +45,31 @@ class Window:
 
     def highest(self, metric: str, **labels: str) -> float:
         """The largest among the series that have those labels; 0 when there are none."""
-        return max((self.values[key] for key in _matching(self.values, metric, labels)), default=0.0)
+        return max((self.values[key] for key in self._matching(metric, labels)), default=0.0)
 
     def distribution(self, metric: str, **labels: str) -> HistogramSnapshot:
         """What the histograms that have those labels saw, all together."""
-        found = (self.distributions[key] for key in _matching(self.distributions, metric, labels))
+        found = (self.distributions[key] for key in self._matching(metric, labels))
         return sum(found, start=HistogramSnapshot())
 
     def distinct(self, metric: str, label: str, **labels: str) -> list[str]:
         """The values that a label has, in order."""
         at = _LABELS[metric].index(label)
-        series = {**self.values, **self.distributions}
-        return sorted({key[1][at] for key in _matching(series, metric, labels)})
+        return sorted({key[1][at] for key in self._matching(metric, labels)})
 
+    @cached_property
+    def _by_metric(self) -> dict[str, list[Key]]:
+        found: dict[str, list[Key]] = {}
+        for key in (*self.values, *self.distributions):
+            found.setdefault(key[0], []).append(key)
+        return found
 
-def _matching(series: Iterable[Key], metric: str, labels: Mapping[str, str]) -> Iterator[Key]:
-    names = _LABELS[metric]
-    wanted = [(names.index(name), value) for name, value in labels.items()]
-    for key in series:
-        if key[0] == metric and all(key[1][at] == value for at, value in wanted):
-            yield key
+    def _matching(self, metric: str, labels: Mapping[str, str]) -> Iterator[Key]:
+        names = _LABELS[metric]
+        wanted = [(names.index(name), value) for name, value in labels.items()]
+        for key in self._by_metric.get(metric, ()):
+            if all(key[1][at] == value for at, value in wanted):
+                yield key
 
 
 def join(windows: Iterable[Window]) -> Window:

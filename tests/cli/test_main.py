@@ -18,6 +18,7 @@ COMMANDS = [
     "up",
     "down",
     "status",
+    "top",
     "logs",
     "deploy",
     "scale",

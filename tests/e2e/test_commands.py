@@ -19,6 +19,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
+import skysail.client
 from skysail.client import Client
 from tests.e2e.conftest import Mesh, until
 from tests.e2e.test_faults import Load
@@ -99,6 +100,24 @@ def test_status_counts_calls_batches_and_hits(either: Mesh) -> None:
     assert application["requests"] >= 4 and application["p50_ms"] > 0 and application["p99_ms"] > 0
     assert version["cache_hits"] >= 3 and 0 < version["hit_rate"] < 1
     assert version["batch_rows"] >= 1
+
+
+def test_top_shows_what_was_called_in_the_last_seconds(either: Mesh) -> None:
+    x = np.random.default_rng(6).random((1, 64))
+    with Client(either.grpc) as client:
+        for _ in range(4):
+            client.predict("digits", x)
+        with pytest.raises(skysail.client.ModelFailed):
+            client.predict("probe", {"x": np.full((1, 16), -1, np.float32)})
+    found = either.json("top", "--once", "--last-s", "30")
+    application = next(one for one in found["applications"] if one["name"] == "digits")
+    assert application["rate_per_s"] * found["seconds"] + 1 >= 4 and application["p50_ms"] > 0
+    assert application["p50_ms"] <= application["p99_ms"] and application["objective_ms"] == 1000
+    assert next(one for one in found["applications"] if one["name"] == "probe")["errors_per_s"] > 0
+    version = next(one for one in found["versions"] if one["model"] == "digits")
+    assert version["hit_rate"] >= 0.5 and version["batch_rows"] >= 1 and version["batch_p99_ms"] > 0
+    assert {one["replica"] for one in found["replicas"] if one["model"] == "probe"} == {"0", "1"}
+    assert "digits" in either.ok("top", "--once")
 
 
 def test_watched_status_goes_on_where_there_is_no_terminal(fused: Mesh) -> None:
