@@ -95,6 +95,11 @@ FAMILIES = (
     _gauge(
         "frontend_objective_seconds", "Within which a call is to be answered.", _APPLICATION + "objective_s"
     ),
+    _histogram(
+        "frontend_stage_duration_seconds",
+        "Of calls that a model answered, by the stage in which the time went.",
+        _APPLICATION + "stages.{model}.{version}.{stage}",
+    ),
     # Selector.
     _counter("selector_chosen", "Calls sent on to a version.", _CHOICE + "chosen.{model}.{version}"),
     _counter(
@@ -153,6 +158,11 @@ FAMILIES = (
         "Of a batch, as its batcher saw it: the model and the way to it and back.",
         _REPLICA + "batch_s",
     ),
+    _histogram(
+        "batcher_hop_duration_seconds",
+        "Of a batch, on the way to its replica and back; of replicas of ours.",
+        _REPLICA + "hop_s",
+    ),
     _counter(
         "batcher_retries",
         "Calls run once more because a replica was lost or hung.",
@@ -180,6 +190,11 @@ FAMILIES = (
     _counter("hop_calls", "Calls sent to the next service.", _HOP + "calls"),
     _counter("hop_retries", "Calls sent once more, to another process.", _HOP + "retries"),
     _counter("hop_failures", "Calls that came back with an error.", _HOP + "failures"),
+    _histogram(
+        "hop_duration_seconds",
+        "On the way to the next service and back: the round trip less what that service took.",
+        _HOP + "hop_s",
+    ),
     _gauge("hop_endpoints", "Processes of the next service that are known.", _HOP + "endpoints"),
     # Model server.
     _counter("model_server_requests", "Calls answered, by how they ended.", _SERVER + "ended.{code}"),

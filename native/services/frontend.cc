@@ -9,6 +9,7 @@
 
 #include "oip/signature.h"
 #include "services/default_output.h"
+#include "services/stage_stats.h"
 
 namespace skysail::services {
 namespace {
@@ -21,6 +22,7 @@ struct Served {
   Application application;
   std::optional<DefaultOutput> default_output;
   std::shared_ptr<CallStats> stats;  // carried over from set to set
+  std::shared_ptr<StageStats> stages;  // likewise, until it is full: then it begins anew
 };
 
 std::string Seconds(TimeNs ns) {
@@ -117,7 +119,9 @@ class Frontend::Pending final : public InferCompletion {
     if (response.is_default) {  // which a frontend behind this one may have made: for what, it knows
       served_.stats->defaults.Add(kind == ErrorKind::kOk ? ErrorKind::kUnknown : kind);
     }
-    served_.stats->Ended(response.status.kind(), clock_.Now() - began_);
+    const TimeNs took = clock_.Now() - began_;
+    served_.stats->Ended(response.status.kind(), took);
+    if (response.status.ok() && !response.is_default) served_.stages->Record(response, took);
     const std::unique_ptr<InferCompletion> caller = std::move(caller_);
     caller->Done(std::move(response));
   }
@@ -162,6 +166,9 @@ Status Frontend::Publish(std::vector<Application> applications, int64_t revision
     const auto known = old->by_name.find(name);
     served->stats =
         known != old->by_name.end() ? known->second->stats : std::make_shared<CallStats>();
+    served->stages = known != old->by_name.end() && !known->second->stages->full()
+                         ? known->second->stages
+                         : std::make_shared<StageStats>();
     if (!snapshot->by_name.emplace(name, served.get()).second) {
       return InvalidArgument("application '" + name + "' is given twice");
     }
@@ -208,6 +215,7 @@ Report Frontend::Stats() const {
   Report applications;
   for (const auto& served : snapshot->served) {
     Report one = served->stats->ToReport();
+    one.Add("stages", served->stages->ToReport());
     one.Add("objective_s", static_cast<double>(served->application.objective) * 1e-9);
     applications.Add(served->application.name, std::move(one));
   }

@@ -78,6 +78,7 @@ struct RemoteService::Peers {
 
 struct RemoteService::Counts {
   telemetry::Counter calls, retries, failures;
+  telemetry::Histogram hop_ns;  // the round trip, less what the next service took
 };
 
 // What one loop knows of the peers. Loop thread only.
@@ -240,7 +241,9 @@ class RemoteService::Call final : public net::ClientStreamHandler,
     const std::unique_ptr<Call> self(this);
     if (response.timing.served_us > 0) {
       const uint32_t round_trip_us = Timing::Us(state_->loop.TurnTime() - sent_);
-      response.timing.hop_us += round_trip_us - std::min(round_trip_us, response.timing.served_us);
+      const uint32_t hop_us = round_trip_us - std::min(round_trip_us, response.timing.served_us);
+      response.timing.hop_us += hop_us;
+      state_->counts->hop_ns.Record(uint64_t{hop_us} * kMicrosecond);
     }
     if (!response.status.ok()) state_->counts->failures.Add();
     if (peer_ != nullptr && peer_.use_count() == 1) HoldUntilNextTurn(std::move(peer_));
@@ -318,7 +321,8 @@ Report RemoteService::Stats() const {
       .Add("endpoints", static_cast<uint64_t>(peers->endpoints.size()))
       .Add("calls", counts_->calls.value())
       .Add("retries", counts_->retries.value())
-      .Add("failures", counts_->failures.value());
+      .Add("failures", counts_->failures.value())
+      .AddSeconds("hop_s", counts_->hop_ns.snapshot());
   return report;
 }
 

@@ -488,6 +488,7 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
   if (lost) replica.stats().lost.Add();
 
   if (kind == ErrorKind::kOk) {
+    if (end.ran.hop_us > 0) replica.stats().hop_ns.Record(uint64_t{end.ran.hop_us} * kMicrosecond);
     Deliver(*batch, end);
   } else {
     InferResponse failure = InferResponse::Error(std::move(result.status));

@@ -64,7 +64,8 @@ Report VersionStats::ToReport() const {
       Report report;
       report.Add("lost", replica->lost.value())
           .Add("hung", replica->hung.value())
-          .AddSeconds("batch_s", std::move(took));
+          .AddSeconds("batch_s", std::move(took))
+          .AddSeconds("hop_s", replica->hop_ns.snapshot());
       by_replica.Add(replica->label, std::move(report));
     }
   }

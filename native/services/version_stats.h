@@ -43,6 +43,7 @@ struct ReplicaStats {
   explicit ReplicaStats(std::string label) : label(std::move(label)) {}
   const std::string label;
   telemetry::Histogram batch_ns;  // of one batch, from when the replica had it to itself to its answer
+  telemetry::Histogram hop_ns;    // of that, the way to it and back; of replicas that tell
   telemetry::Counter lost, hung;
 };
 

@@ -19,6 +19,7 @@ COMMANDS = [
     "down",
     "status",
     "top",
+    "latency",
     "logs",
     "deploy",
     "scale",

@@ -55,13 +55,21 @@ class Outcome:
 
 
 class Load:
-    """Calls `model` at `rate_per_s` while the block runs; see `Outcome` for what is kept."""
+    """Calls `model` at `rate_per_s` while the block runs; see `Outcome` for what is kept.
 
-    def __init__(self, address: str, model: str = "sum", *, rate_per_s: float = 200.0) -> None:
+    Attributes:
+        rate_per_s: calls sent per second; may be changed at any time.
+        repeats: whether all calls have the same input, which a cache knows; likewise.
+    """
+
+    def __init__(
+        self, address: str, model: str = "sum", *, rate_per_s: float = 200.0, repeats: bool = False
+    ) -> None:
         self.outcomes: list[Outcome] = []
         self._address = address
         self._model = model
-        self._interval_s = 1.0 / rate_per_s
+        self.rate_per_s = rate_per_s
+        self.repeats = repeats
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load")
 
@@ -102,11 +110,11 @@ class Load:
             infer = channel.unary_unary(METHOD)
             next_s = time.monotonic()
             while not self._stop.is_set():
-                row = rng.random((1, WIDTH), np.float32)
+                row = np.ones((1, WIDTH), np.float32) if self.repeats else rng.random((1, WIDTH), np.float32)
                 call = asyncio.create_task(self._call(infer, row))
                 calls.add(call)
                 call.add_done_callback(calls.discard)
-                next_s = max(next_s + self._interval_s, time.monotonic() - 0.1)
+                next_s = max(next_s + 1.0 / self.rate_per_s, time.monotonic() - 0.1)
                 await asyncio.sleep(max(0.0, next_s - time.monotonic()))
             await asyncio.gather(*calls)
 

@@ -78,3 +78,14 @@ class Sum:
         partial = FAULTS / "asked.partial"
         partial.write_text(json.dumps(told | {"cancelled": current_call.cancelled()}))
         partial.replace(FAULTS / "asked")
+
+
+class Slowly(Sum):
+    """The same, a row at a time, each in 20 ms: fifty calls per second and no more."""
+
+    max_rows = 1
+
+    def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Sums after a while."""
+        time.sleep(0.02)
+        return super().predict(inputs)

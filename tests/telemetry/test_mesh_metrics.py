@@ -128,6 +128,31 @@ async def test_each_service_tells_its_part_of_a_call(
         assert told["process_cpu_seconds_total"][()] > 0
 
 
+async def test_stages_of_calls_add_up_to_their_time(
+    mesh: tuple[Path, SelectorService, BatcherService],
+) -> None:
+    path, _, _ = mesh
+    before = await scrape(path.frontend)
+    for i in range(20):
+        await path.infer(asking(i, 7))
+    after = await scrape(path.frontend)
+
+    def grown(name: str, *labels: str) -> float:
+        return after[name][labels] - before[name].get(labels, 0.0)
+
+    stage = "skysail_frontend_stage_duration_seconds"
+    stages = {
+        name: grown(f"{stage}_sum", "double", "double", name, "1")
+        for name in ("services", "queue", "fill", "hop", "staged", "model")
+    }
+    assert grown(f"{stage}_count", "double", "double", "model", "1") == 20
+    assert sum(stages.values()) == pytest.approx(
+        grown("skysail_frontend_request_duration_seconds_sum", "double"), rel=0.01
+    )
+    assert stages["hop"] > 0 and stages["model"] > 0
+    assert after["skysail_hop_duration_seconds_count"][("selectors",)] >= 20
+
+
 async def test_every_service_tells_what_it_counted_in_a_window(
     mesh: tuple[Path, SelectorService, BatcherService],
 ) -> None:

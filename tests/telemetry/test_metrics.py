@@ -18,7 +18,18 @@ from skysail.telemetry.families import FAMILIES, NONE, replica_label
 from skysail.telemetry.metrics_server import MetricsServer
 from skysail.telemetry.targets import target
 
-LABELS = {"application", "model", "version", "replica", "code", "reason", "priority", "to", "process"}
+LABELS = {
+    "application",
+    "model",
+    "version",
+    "replica",
+    "code",
+    "reason",
+    "priority",
+    "to",
+    "process",
+    "stage",
+}
 
 
 def series(stats: dict[str, Any], name: str) -> dict[tuple[str, ...], float]:
