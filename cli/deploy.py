@@ -46,9 +46,17 @@ def deploy(
         typer.Option(help="One row of output as JSON, answered when no model answers in time."),
     ] = None,
     cache: Annotated[str | None, typer.Option(help=r"on or off. \[on at first]")] = None,
-    memory_mib: Annotated[
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help=r"Memory of a replica, as 2GiB; 0: no limit. \[no limit at first]"),
+    ] = None,
+    open_files: Annotated[
         int | None,
-        typer.Option(min=0, max=1 << 20, help=r"Memory of a replica; 0: no limit. \[no limit at first]"),
+        typer.Option(help=r"Files that a replica may have open; 0: as the supervisor. \[0 at first]"),
+    ] = None,
+    nice: Annotated[
+        int | None,
+        typer.Option(help=r"0 to 19: lets others go before the replicas on a busy processor. \[0 at first]"),
     ] = None,
     keep_warm: Annotated[
         int | None,
@@ -71,6 +79,7 @@ def deploy(
     from skysail.cli.deployment import Request, deploy_model
     from skysail.control.errors import InvalidArgument
     from skysail.control.home import Home
+    from skysail.control.sizes import parse_mib
 
     if cache not in (None, "on", "off"):
         raise typer.BadParameter("must be on or off", param_hint="--cache")
@@ -91,7 +100,15 @@ def deploy(
         priority=priority,
         default=parsed,
         cache=None if cache is None else cache == "on",
-        memory_mib=memory_mib,
+        resources={
+            name: value
+            for name, value in (
+                ("memory_mib", None if memory is None else parse_mib(memory, option="--memory")),
+                ("open_files", open_files),
+                ("nice", nice),
+            )
+            if value is not None
+        },
         keep_warm=keep_warm,
         timeout_s=timeout_s,
         origin=origin(reason),

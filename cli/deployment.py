@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Request:
     priority: str | None
     default: JsonValue
     cache: bool | None
-    memory_mib: int | None
+    resources: Mapping[str, int]
     keep_warm: int | None
     timeout_s: float
     origin: Origin
@@ -107,7 +107,7 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
             priority=request.priority,
             default=request.default,
             cache=request.cache,
-            memory_mib=request.memory_mib,
+            resources=request.resources,
             keep_warm=request.keep_warm,
             origin=request.origin,
         )

@@ -15,11 +15,11 @@ import grpc
 from skysail.cli.waiting import read_snapshot
 from skysail.control import machine, views
 from skysail.control.home import Home
+from skysail.control.process_limits import Usage, usage
 from skysail.control.running import RunningMesh
 from skysail.control.schema import Replica, Version
 from skysail.control.snapshot import Snapshot
 from skysail.control.store import Store
-from skysail.control.watchdog import used_bytes
 from skysail.proto import admin_pb2, admin_pb2_grpc
 from skysail.telemetry.window import Window, decode, join
 
@@ -39,14 +39,14 @@ class Sample:
         snapshot: the configuration.
         reports: what each instance answered, by its id; without those that did not answer.
         processes: what the supervisor knows, by process name.
-        used_bytes: the resident memory of the processes of this machine, by their ids.
+        used: what the processes of this machine have, by their ids.
     """
 
     at_s: float
     snapshot: Snapshot
     reports: dict[str, admin_pb2.GetStatsResponse]
     processes: dict[str, Any]
-    used_bytes: dict[int, int]
+    used: dict[int, Usage]
 
 
 async def take(home: Home, store: Store) -> Sample:
@@ -56,7 +56,7 @@ async def take(home: Home, store: Store) -> Sample:
     answers = await asyncio.gather(*(_ask(one.address, _get_stats) for one in instances))
     reports = {one.id: answer for one, answer in zip(instances, answers, strict=True) if answer is not None}
     here = machine.identity()
-    used = {one.pid: used_bytes(one.pid) for one in snapshot.replicas.values() if one.machine == here}
+    used = {one.pid: usage(one.pid) for one in snapshot.replicas.values() if one.machine == here}
     return Sample(time.monotonic(), snapshot, reports, home.read("units") or {}, used)
 
 
@@ -127,6 +127,10 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
                 "metrics": one.metrics,
                 "pid": one.pid,
                 "memory_mib": _mib(now, [one]),
+                "open_files": now.used[one.pid].open_files if one.pid in now.used else None,
+                "limits": now.snapshot.models[one.model].resources.model_dump()
+                if one.model in now.snapshot.models
+                else None,
             }
             for one in snapshot.replicas.values()
         ],
@@ -195,7 +199,7 @@ def _version(model: str, version: str, before: Sample, now: Sample) -> dict[str,
 
 def _mib(sample: Sample, replicas: Iterable[Replica]) -> int | None:
     """What they have resident, together; None where none of them runs on this machine."""
-    found = [sample.used_bytes[one.pid] for one in replicas if one.pid in sample.used_bytes]
+    found = [sample.used[one.pid].memory_bytes for one in replicas if one.pid in sample.used]
     return sum(found) >> 20 if found else None
 
 

@@ -10,6 +10,7 @@ replica is ready, callers get the default output or UNAVAILABLE.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from pydantic import JsonValue
 
@@ -46,15 +47,15 @@ async def deploy(
     priority: str | None = None,
     default: JsonValue = None,
     cache: bool | None = None,
-    memory_mib: int | None = None,
+    resources: Mapping[str, int] = MappingProxyType({}),
     keep_warm: int | None = None,
     origin: Origin = UNSTATED,
 ) -> int:
     """Makes a version known and wants `replicas` of it; makes the model when there is none.
 
     Doing it again changes nothing, or only what is stated differently. `objective_ms`, `weight`, `priority`
-    and `default` go to the application of the model's name. None leaves things as they are (or at their
-    defaults).
+    and `default` go to the application of the model's name, `resources` are fields of its document's. None
+    leaves things as they are (or at their defaults).
 
     Raises:
         AlreadyExists: this version's name stands for another artefact.
@@ -73,7 +74,7 @@ async def deploy(
                 f"({known.artefact.uri}, {known.artefact.digest}): versions never change, choose another name"
             )
         draft.put(key, version)
-        _want(draft, version, replicas, cache=cache, memory_mib=memory_mib, keep_warm=keep_warm)
+        _want(draft, version, replicas, cache=cache, resources=resources, keep_warm=keep_warm)
         settings = {"objective_ms": objective_ms, "weight": weight, "priority": priority, "default": default}
         stated = {name: value for name, value in settings.items() if value is not None}
         if stated:
@@ -90,7 +91,7 @@ def _want(
     replicas: int | None,
     *,
     cache: bool | None,
-    memory_mib: int | None,
+    resources: Mapping[str, int],
     keep_warm: int | None,
 ) -> None:
     key = keys.model(version.model)
@@ -104,8 +105,9 @@ def _want(
     wanted = Model.make(**{**dict(model or {"name": version.model}), "versions": targets})
     if cache is not None:
         wanted = wanted.model_copy(update={"cache": wanted.cache.model_copy(update={"enabled": cache})})
-    if memory_mib is not None:
-        wanted = wanted.model_copy(update={"resources": Resources.make(memory_mib=memory_mib)})
+    if resources:
+        stated = Resources.make(**{**dict(wanted.resources), **resources})
+        wanted = wanted.model_copy(update={"resources": stated})
     if keep_warm is not None:
         wanted = Model.make(**{**dict(wanted), "keep_warm": keep_warm})
     draft.put(key, wanted)

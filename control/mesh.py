@@ -13,7 +13,7 @@ from skysail.control.artefacts import files_at
 from skysail.control.errors import NotFound
 from skysail.control.launcher import SINGLE_THREADED, Unit
 from skysail.control.options import POLL_US
-from skysail.control.schema import Version
+from skysail.control.schema import Resources, Version
 from skysail.control.signature_text import format_tensor
 from skysail.control.snapshot import Snapshot
 from skysail.control.watchdog import Target
@@ -41,8 +41,6 @@ class MeshOptions:
         cache_mib: what a batcher's prediction cache may hold, in MiB.
         hung_after_s: a process that has not answered for so long is killed and started again.
         limit: limits of what peers of each service may do, as "name=value".
-        log_format: of every process of ours: "human" or "json".
-        log_level: the least important level that they log.
     """
 
     grpc: str
@@ -56,8 +54,6 @@ class MeshOptions:
     cache_mib: int = 24
     hung_after_s: float = 10.0
     limit: tuple[str, ...] = ()
-    log_format: str = "human"
-    log_level: str = "info"
 
     def encode(self) -> dict[str, Any]:
         """For the record in `run/`."""
@@ -93,7 +89,7 @@ def service_units(options: MeshOptions, sockets: Path) -> list[Unit]:
     """Frontend, selector and batcher; or the one process that is all three."""
     limits = (part for limit in options.limit for part in ("--limit", limit))
     loops = ("--threads", str(options.threads), "--poll-us", str(options.poll_us))
-    common = ("--etcd", options.etcd, "--metrics", options.any_metrics, *loops, *limits, *_logs(options))
+    common = ("--etcd", options.etcd, "--metrics", options.any_metrics, *loops, *limits)
     edge = ("--listen", options.grpc, "--http", options.http)
     cache = ("--cache-mib", str(options.cache_mib))
     if options.fused:
@@ -149,7 +145,7 @@ def targets(snapshot: Snapshot, pids: Mapping[str, int | None], *, machine: str)
             pid,
             group=name.rpartition("@")[0],
             address=registered.get(pid) if pid is not None else None,
-            memory_bytes=document.resources.memory_mib << 20 if document else 0,
+            resources=document.resources if document else Resources(),
             model=bool(rest),
         )
 
@@ -170,16 +166,12 @@ def _replica_unit(options: MeshOptions, version: Version, slot: int, sockets: Pa
             *_repeated("--input", map(format_tensor, version.signature.inputs)),
             *_repeated("--output", map(format_tensor, version.signature.outputs)),
             *("--digest", version.artefact.digest, "--listen", f"unix:{sockets}/{socket}-{{start}}.sock"),
-            *("--metrics", options.any_metrics, *_logs(options)),
+            *("--metrics", options.any_metrics),
             *("--etcd", options.etcd, "--replica-id", f"{slot}-{{start}}", "--poll-us", str(options.poll_us)),
         ),
         env=SINGLE_THREADED,
         stage=_REPLICA,
     )
-
-
-def _logs(options: MeshOptions) -> tuple[str, ...]:
-    return ("--log-format", options.log_format, "--log-level", options.log_level)
 
 
 def _repeated(option: str, values: Iterable[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Self
 
 __all__ = ["Probe"]
 
-_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY = 0, 1, 3, 4, 6, 7
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING = 0, 1, 3, 4, 6
 _ACK, _END_STREAM, _END_HEADERS = 1, 1, 4
 _FRAME_HEADER_BYTES = 9
 #: HealthCheckResponse: SERVING.
@@ -166,8 +166,6 @@ class _Connection(asyncio.Protocol):
             self._transport.write(_frame(_SETTINGS, _ACK, 0))
         elif kind == _PING and not flags & _ACK:
             self._transport.write(_frame(_PING, _ACK, 0, payload))
-        elif kind == _GOAWAY:
-            self.close()
         elif kind == _PING:
             self._settle((kind, int.from_bytes(payload, "big")), payload)
         elif kind == _DATA:

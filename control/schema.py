@@ -50,6 +50,9 @@ __all__ = [
     "VersionTarget",
 ]
 
+#: A replica needs some forty for itself, and one for each batcher.
+FEWEST_OPEN_FILES = 64
+
 Role = Literal["frontend", "selector", "batcher", "fused"]
 
 
@@ -133,9 +136,6 @@ class Application(Document):
     #: The class of its calls: a higher one goes first, a lower one that waits is given one row for every
     #: seven that go to classes above it. A caller may lower it for a call (`skysail.priority`), not raise it.
     priority: Literal["high", "normal", "low"] = "normal"
-    #: The part of its calls whose traces are recorded, where the caller does not say; those that fail, are
-    #: late or answered by default are kept whatever it is. Each costs about a microsecond of every process.
-    trace_sampling: Annotated[float, between(0, 1)] = 0.01
     #: The candidates, the preferred one first.
     models: Annotated[tuple[Name, ...], count(1, 64, "models")]
     #: What callers may rely on; None: the signature of the candidates' versions.
@@ -179,6 +179,18 @@ class Resources(Document):
 
     #: Resident memory. A replica that uses more is replaced; beyond twice that it gets no more. 0: no limit.
     memory_mib: Annotated[int, between(0, 1_048_576, "MiB")] = 0
+    #: Files and connections. A replica that has more is replaced; beyond twice that it gets no more. 0: as
+    #: many as the supervisor may have.
+    open_files: Annotated[int, between(0, 1_048_576, "files")] = 0
+    #: Raising it lets other processes go before it where the processor is short.
+    nice: Annotated[int, between(0, 19)] = 0
+
+    @field_validator("open_files")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < FEWEST_OPEN_FILES:
+            raise ValueError(f"must be 0 or at least {FEWEST_OPEN_FILES}, got {value}")
+        return value
 
 
 class Model(Document):

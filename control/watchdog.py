@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import resource
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from skysail.control.probe import Probe
+from skysail.control.process_limits import HARD_FACTOR, Usage, impose, usage
+from skysail.control.schema import Resources
 
-__all__ = ["Seen", "Target", "Verdict", "Watchdog", "judge", "used_bytes"]
+__all__ = ["Seen", "Target", "Verdict", "Watchdog", "judge"]
 
 log = logging.getLogger(__name__)
-
-#: Beyond the limit times this, a process is not waited for, and gets no more memory from the kernel.
-HARD_FACTOR = 2
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -35,7 +29,7 @@ class Target:
         pid: of the process; None: it does not run now.
         group: units that stand in for one another; empty: none does.
         address: where it answers, "host:port" or "unix:/path"; None: it is not ready to.
-        memory_bytes: what it may use, resident; 0: no limit.
+        resources: what it may use.
         model: whether it runs a model, which may not return.
     """
 
@@ -43,7 +37,7 @@ class Target:
     pid: int | None
     group: str = ""
     address: str | None = None
-    memory_bytes: int = 0
+    resources: Resources = Resources()
     model: bool = False
 
 
@@ -54,13 +48,13 @@ class Seen:
     Attributes:
         target: who it is.
         silent_s: for how long it has not answered.
-        used_bytes: what it has resident.
+        usage: what it uses.
         stuck_s: for how long it has said that its model does not return.
     """
 
     target: Target
     silent_s: float
-    used_bytes: int
+    usage: Usage = Usage()
     stuck_s: float = 0.0
 
 
@@ -80,14 +74,14 @@ class Verdict:
 def judge(seen: Iterable[Seen], *, hung_after_s: float) -> list[Verdict]:
     """Who must go now.
 
-    One that has outgrown its memory is asked to end when all of its group are there, so that one is replaced
-    after the other; far beyond the limit it does not matter who else is there.
+    One that has outgrown its memory or its files is asked to end when all of its group are there, so that one
+    is replaced after the other; far beyond the limit of memory it does not matter who else is there.
     """
     everyone = list(seen)
     away = {one.target.group for one in everyone if one.target.address is None}
     verdicts = []
     for one in everyone:
-        target, limit = one.target, one.target.memory_bytes
+        target, too_much = one.target, _too_much(one)
         # Of one that has never been ready nothing is known. One that was may have lost its place in the store
         # for the very reason that it hangs.
         if one.silent_s >= hung_after_s:
@@ -95,15 +89,27 @@ def judge(seen: Iterable[Seen], *, hung_after_s: float) -> list[Verdict]:
         elif one.stuck_s >= hung_after_s:
             why = f"its model has not returned for {one.stuck_s:.0f} s, and nobody waits for it"
             verdicts.append(Verdict(target.name, why, kill=True, trace=True))
-        elif 0 < limit < one.used_bytes:
-            if target.group and target.group in away and one.used_bytes < HARD_FACTOR * limit:
-                continue
-            why = f"it uses {one.used_bytes >> 20} MiB of memory, its limit is {limit >> 20} MiB"
-            verdicts.append(Verdict(target.name, why))
+        elif too_much and (target.group not in away or not target.group or _far_too_much(one)):
+            verdicts.append(Verdict(target.name, too_much))
         else:
             continue
         away.add(target.group)
     return verdicts
+
+
+def _too_much(seen: Seen) -> str:
+    """Which limit it has outgrown; empty if none."""
+    used, allowed = seen.usage, seen.target.resources
+    if 0 < allowed.memory_mib << 20 < used.memory_bytes:
+        return f"it uses {used.memory_bytes >> 20} MiB of memory, its limit is {allowed.memory_mib} MiB"
+    if 0 < allowed.open_files < used.open_files:
+        return f"it has {used.open_files} open files, its limit is {allowed.open_files}"
+    return ""
+
+
+def _far_too_much(seen: Seen) -> bool:
+    limit = seen.target.resources.memory_mib << 20
+    return 0 < HARD_FACTOR * limit <= seen.usage.memory_bytes
 
 
 @dataclass
@@ -139,7 +145,7 @@ class Watchdog:
         self._interval_s = interval_s
         self._watched: dict[int, _Watched] = {}
         self._asking: dict[int, asyncio.Task[None]] = {}
-        self._limits: dict[int, int] = {}
+        self._imposed: dict[int, Resources] = {}
 
     async def run(self) -> None:
         """Watches until cancelled."""
@@ -162,20 +168,24 @@ class Watchdog:
 
     def _see(self, target: Target, now_s: float) -> Seen:
         if target.pid is None:
-            return Seen(target, 0.0, 0)
-        self._limit(target.pid, target.memory_bytes)
+            return Seen(target, 0.0)
+        # Until it is ready, again: what a thread may not, those that it starts may not either, from then on.
+        if self._imposed.get(target.pid, Resources()) != target.resources:
+            impose(target.pid, target.resources)
+            if target.address is not None:
+                self._imposed[target.pid] = target.resources
         if target.address is not None:
             known = self._watched.get(target.pid)
             if known is None or known.probe.address != target.address:
                 self._watched[target.pid] = _Watched(Probe(target.address), heard_s=now_s)
         watched = self._watched.get(target.pid)
         if watched is None:
-            return Seen(target, 0.0, used_bytes(target.pid))
+            return Seen(target, 0.0, usage(target.pid))
         if target.pid not in self._asking:
             asking = self._ask(target.pid, watched, model=target.model)
             self._asking[target.pid] = asyncio.create_task(asking)
         stuck_s = 0.0 if watched.stuck_since_s is None else now_s - watched.stuck_since_s
-        return Seen(target, now_s - watched.heard_s, used_bytes(target.pid), stuck_s)
+        return Seen(target, now_s - watched.heard_s, usage(target.pid), stuck_s)
 
     async def _ask(self, pid: int, watched: _Watched, *, model: bool) -> None:
         try:
@@ -191,25 +201,7 @@ class Watchdog:
         finally:
             del self._asking[pid]
 
-    def _limit(self, pid: int, memory_bytes: int) -> None:
-        """Lets the kernel refuse what is far beyond the limit, which a model meets as a MemoryError."""
-        if self._limits.get(pid, 0) == memory_bytes:
-            return
-        with suppress(OSError):  # it has ended
-            _, most = resource.prlimit(pid, resource.RLIMIT_DATA)
-            bound = HARD_FACTOR * memory_bytes or most
-            resource.prlimit(pid, resource.RLIMIT_DATA, (bound, most))
-        self._limits[pid] = memory_bytes
-
     def _forget(self, pids: set[int]) -> None:
         for gone in self._watched.keys() - pids:
             self._watched.pop(gone).probe.close()
-        self._limits = {pid: limit for pid, limit in self._limits.items() if pid in pids}
-
-
-def used_bytes(pid: int) -> int:
-    """What a process has resident; 0 once it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
-    except (OSError, IndexError):
-        return 0
+        self._imposed = {pid: imposed for pid, imposed in self._imposed.items() if pid in pids}

@@ -1,7 +1,7 @@
 """Every number that Skysail promises, as a row: one module a subject."""
 
 from benchmarks.experiment import Experiment
-from benchmarks.rows import cache, controller, idle, mesh, models, net, overload, rollback, tracing
+from benchmarks.rows import cache, controller, idle, mesh, models, net, overload, rollback
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *net.EXPERIMENTS,
@@ -11,7 +11,6 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *overload.EXPERIMENTS,
     *rollback.EXPERIMENTS,
     *controller.EXPERIMENTS,
-    *tracing.EXPERIMENTS,
     *idle.EXPERIMENTS,
 )
 

@@ -11,27 +11,31 @@ import subprocess
 import sys
 from dataclasses import replace
 
+from skysail.control.process_limits import Usage
+from skysail.control.schema import Resources
 from skysail.control.watchdog import Seen, Target, Verdict, Watchdog, judge
 
 MIB = 1 << 20
-ONE = Target("m@1@0", 11, group="m@1", address="unix:/a", memory_bytes=100 * MIB)
+ONE = Target("m@1@0", 11, group="m@1", address="unix:/a", resources=Resources(memory_mib=100))
 OTHER = replace(ONE, name="m@1@1", pid=12, address="unix:/b")
 
 
 def test_process_within_its_limits_is_left_alone() -> None:
-    assert judge([Seen(ONE, 9.9, 100 * MIB)], hung_after_s=10) == []
-    assert judge([Seen(replace(ONE, memory_bytes=0), 0, 1 << 40)], hung_after_s=10) == []
+    assert judge([Seen(ONE, 9.9, Usage(100 * MIB))], hung_after_s=10) == []
+    assert (
+        judge([Seen(replace(ONE, resources=Resources()), 0, Usage(1 << 40, 1 << 20))], hung_after_s=10) == []
+    )
 
 
 def test_process_that_answers_nothing_is_killed() -> None:
-    assert judge([Seen(ONE, 10.0, 0)], hung_after_s=10) == [
+    assert judge([Seen(ONE, 10.0)], hung_after_s=10) == [
         Verdict("m@1@0", "it has not answered for 10 s", kill=True)
     ]
 
 
 def test_process_whose_model_does_not_return_is_told_to_say_where_it_is() -> None:
-    assert judge([Seen(ONE, 0, 0, stuck_s=9.9)], hung_after_s=10) == []
-    assert judge([Seen(ONE, 0, 0, stuck_s=10.0)], hung_after_s=10) == [
+    assert judge([Seen(ONE, 0, stuck_s=9.9)], hung_after_s=10) == []
+    assert judge([Seen(ONE, 0, stuck_s=10.0)], hung_after_s=10) == [
         Verdict(
             "m@1@0", "its model has not returned for 10 s, and nobody waits for it", kill=True, trace=True
         )
@@ -39,25 +43,34 @@ def test_process_whose_model_does_not_return_is_told_to_say_where_it_is() -> Non
 
 
 def test_replicas_that_outgrew_their_memory_go_one_after_the_other() -> None:
-    both = [Seen(ONE, 0, 101 * MIB), Seen(OTHER, 0, 101 * MIB)]
+    both = [Seen(ONE, 0, Usage(101 * MIB)), Seen(OTHER, 0, Usage(101 * MIB))]
     assert [verdict.name for verdict in judge(both, hung_after_s=10)] == ["m@1@0"]
     why = judge(both, hung_after_s=10)[0].why
     assert why == "it uses 101 MiB of memory, its limit is 100 MiB"
-    starting = [Seen(replace(ONE, address=None), 0, 0), Seen(OTHER, 0, 101 * MIB)]
+    starting = [Seen(replace(ONE, address=None), 0), Seen(OTHER, 0, Usage(101 * MIB))]
     assert judge(starting, hung_after_s=10) == []
-    away = [Seen(replace(ONE, address=None, pid=None), 0, 0), Seen(OTHER, 0, 101 * MIB)]
+    away = [Seen(replace(ONE, address=None, pid=None), 0), Seen(OTHER, 0, Usage(101 * MIB))]
+    assert judge(away, hung_after_s=10) == []
+
+
+def test_replica_with_more_files_than_it_may_have_goes_when_the_others_are_there() -> None:
+    bounded = replace(ONE, resources=Resources(open_files=64))
+    assert judge([Seen(bounded, 0, Usage(0, 64))], hung_after_s=10) == []
+    both = [Seen(bounded, 0, Usage(0, 65)), Seen(OTHER, 0)]
+    assert judge(both, hung_after_s=10) == [Verdict("m@1@0", "it has 65 open files, its limit is 64")]
+    away = [Seen(bounded, 0, Usage(0, 65)), Seen(replace(OTHER, address=None), 0)]
     assert judge(away, hung_after_s=10) == []
 
 
 def test_replica_far_beyond_its_memory_waits_for_nobody() -> None:
-    starting = [Seen(replace(ONE, address=None), 0, 0), Seen(OTHER, 0, 200 * MIB)]
+    starting = [Seen(replace(ONE, address=None), 0), Seen(OTHER, 0, Usage(200 * MIB))]
     assert [verdict.name for verdict in judge(starting, hung_after_s=10)] == ["m@1@1"]
 
 
 def test_services_do_not_wait_for_each_other() -> None:
     services = [
-        Seen(Target("batcher", 1), 0, 0),
-        Seen(Target("selector", 2, address="unix:/s", memory_bytes=MIB), 0, MIB + 1),
+        Seen(Target("batcher", 1), 0),
+        Seen(Target("selector", 2, address="unix:/s", resources=Resources(memory_mib=1)), 0, Usage(MIB + 1)),
     ]
     assert [verdict.name for verdict in judge(services, hung_after_s=10)] == ["selector"]
 
@@ -96,13 +109,17 @@ async def test_listener_that_accepts_nothing_is_reported_and_its_memory_bounded(
         assert process.stdout is not None
         address = f"127.0.0.1:{process.stdout.readline().strip()}"
         verdicts: asyncio.Queue[Verdict] = asyncio.Queue()
-        target = Target("m@1@0", process.pid, address=address, memory_bytes=1 << 40)
+        resources = Resources(memory_mib=1 << 20, open_files=100, nice=3)
+        target = Target("m@1@0", process.pid, address=address, resources=resources)
         watchdog = Watchdog(lambda: [target], verdicts.put_nowait, hung_after_s=0.2, interval_s=0.02)
         running = asyncio.create_task(watchdog.run())
         async with asyncio.timeout(20):
             verdict = await verdicts.get()
         assert verdict.kill
         assert resource.prlimit(process.pid, resource.RLIMIT_DATA)[0] == 2 << 40
+        assert resource.prlimit(process.pid, resource.RLIMIT_NOFILE)[0] == 200
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(19, own + 3)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         os.kill(process.pid, signal.SIGKILL)

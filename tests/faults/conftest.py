@@ -26,6 +26,8 @@ MODEL = "sum"
 HUNG_AFTER_S = 6.0
 #: A replica of this model has a little over 100 MiB by itself.
 MEMORY_MIB = 400
+OPEN_FILES = 256
+NICE = 1
 
 
 @dataclass
@@ -48,6 +50,11 @@ class Faults:
     def restarted(self, unit: str, pid: int) -> bool:
         """Whether another process has taken the place of `pid`."""
         return self.units().get(unit, {}).get("pid") not in (pid, None)
+
+    def supervisor(self) -> int:
+        """The process that started all others."""
+        pid: int = (Home(self.mesh.home).read("mesh") or {})["pid"]
+        return pid
 
     def replica(self, slot: int) -> int:
         """The process of one of the replicas."""
@@ -113,7 +120,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faults]:
         f"{folder / 'model.py'}:Sum",
         "--cache=off",
         "--replicas=2",
-        f"--memory-mib={MEMORY_MIB}",
+        f"--memory={MEMORY_MIB}MiB",
+        f"--open-files={OPEN_FILES}",
+        f"--nice={NICE}",
     )
     mesh.ok(*deploy, f"--slo-ms={OBJECTIVE_S * 1000:g}")
     yield Faults(mesh, told)

@@ -8,6 +8,7 @@ What is in the file `FAULTS/<pid>` is what the replica of that process does at i
     hang         computes for ever, or until the file is gone
     hold         never comes back from C, and keeps Python's lock meanwhile
     leak N       keeps N MiB more with each call
+    open N       keeps N files more open with each call
     grab N       wants N MiB for one call
     ask          of a call whose first number is -1: waits until nobody wants the answer, and writes into
                  `FAULTS/asked` what it was told of the call
@@ -21,6 +22,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -40,6 +42,7 @@ class Sum:
         """Nothing to load."""
         self._fault = FAULTS / str(os.getpid())
         self._kept: list[np.ndarray] = []
+        self._open: list[TextIO] = []
 
     def predict(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Sums, or does as it was told."""
@@ -62,6 +65,8 @@ class Sum:
                 ctypes.PyDLL(None).sleep(3600)
             case "leak":
                 self._kept.append(np.ones(int(number) << 17))
+            case "open":
+                self._open += [open(os.devnull) for _ in range(int(number))]  # noqa: SIM115
             case "grab":
                 np.ones(int(number) << 17)
             case "ask" if inputs["x"][0, 0] == -1:

@@ -11,7 +11,7 @@ import grpc
 
 from skysail.proto import inference_pb2, inference_pb2_grpc
 from tests.e2e.conftest import until
-from tests.faults.conftest import HUNG_AFTER_S, MODEL, Faults, check, steady, stopped
+from tests.faults.conftest import HUNG_AFTER_S, MODEL, NICE, OPEN_FILES, Faults, check, steady, stopped
 
 #: Within which a replica that does not answer is out of rotation.
 OUT_OF_ROTATION_S = 2.0
@@ -164,6 +164,24 @@ def test_leaking_replica_is_replaced_before_it_takes_the_machine_and_fails_no_ca
         steady(load, 200)
     check(load)
     assert "its limit is 400 MiB" in faults.ended("sum@1@0")
+
+
+def test_replica_that_leaks_files_is_replaced_and_its_priority_is_low(faults: Faults) -> None:
+    pid = faults.replica(1)
+    low = min(19, os.getpriority(os.PRIO_PROCESS, faults.supervisor()) + NICE)
+    threads = [int(one) for one in os.listdir(f"/proc/{pid}/task")]
+    assert {os.getpriority(os.PRIO_PROCESS, one) for one in threads} == {low}
+    with faults.load() as load:
+        steady(load)
+        with faults.misbehaving(pid, "open 1"):
+            until(lambda: faults.restarted("sum@1@1", pid))
+        lifted_s = time.monotonic()
+        until(faults.whole)
+        steady(load, 200)
+    check(load, "INTERNAL")
+    assert all("Too many open files" in one.text for one in load.failures())
+    assert load.recovered_s() < lifted_s + 1.0
+    assert f"open files, its limit is {OPEN_FILES}" in faults.ended("sum@1@1")
 
 
 def test_call_that_needs_more_memory_than_there_is_fails_alone(faults: Faults) -> None:
