@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +41,12 @@ class Mesh:
         """Runs a command of this installation; what it printed."""
         return _skysail(self.home, *arguments)
 
+    def sample(self, name: str, part: float) -> None:
+        """Has that part of an application's calls traced."""
+        file = self.home / f"{name}.yaml"
+        file.write_text(f"applications: {{{name}: {{models: [{name}], trace_sampling: {part}}}}}\n")
+        _skysail(self.home, "apply", "-f", str(file), "--yes")
+
     def pids(self) -> list[int]:
         """Every process of this installation, its etcd and replicas included."""
         return processes.with_environment("SKYSAIL_HOME", str(self.home))
@@ -54,12 +60,12 @@ class Mesh:
         return found
 
 
-def _skysail(home: Path, *arguments: str) -> str:
+def _skysail(home: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
     """Runs the command; what it printed. To a file: what it leaves running may keep a pipe open."""
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
             [str(_COMMAND), *arguments],
-            env={**os.environ, "SKYSAIL_HOME": str(home)},
+            env={**os.environ, "SKYSAIL_HOME": str(home), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT if arguments[-1] != "--json" else subprocess.DEVNULL,
@@ -78,11 +84,13 @@ def _skysail(home: Path, *arguments: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(home: Path, *, fused: bool, options: Sequence[str] = ()) -> Iterator[Mesh]:
+def serving(
+    home: Path, *, fused: bool, options: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> Iterator[Mesh]:
     """Runs ``skysail up``, as separate processes or fused, and ``skysail down`` at the end."""
     home.mkdir(parents=True)
     try:
-        _skysail(home, "up", *(["--fused"] if fused else []), *options)
+        _skysail(home, "up", *(["--fused"] if fused else []), *options, env=env)
         frontend = json.loads(_skysail(home, "status", "--json"))["frontend"]
         yield Mesh(grpc=frontend["grpc"], http=frontend["http"], home=home)
     finally:

@@ -109,6 +109,16 @@ class Servers:
             self.mesh.deploy("turning", f"{_MODELS / 'turning.py'}:{name}", "--cache", "on")
         return self.mesh
 
+    @functools.cache  # noqa: B019
+    def traced(self, part: float | None) -> Mesh:
+        """A mesh with the trivial model alone, of whose calls that part is traced; None: tracing is off."""
+        env = {"OTEL_SDK_DISABLED": "true"} if part is None else {}
+        started = self._stack.enter_context(mesh.serving(self._work / f"traced{part}", fused=False, env=env))
+        started.deploy("trivial", f"{_MODELS / 'trivial.py'}:RowSums", "--cache", "off")
+        if part is not None:
+            started.sample("trivial", part)
+        return started
+
     @functools.cached_property
     def fused(self) -> Mesh:
         """One process, with the trivial model, cache off, and again as ``cached``."""

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from skysail.cli import apply, deploy, history, latency, logs, predict, services, status, top, up
+from skysail.cli import apply, deploy, history, latency, logs, predict, services, status, top, trace, up
 
 __all__ = ["app", "main"]
 
@@ -36,7 +36,7 @@ def root(
         os.environ["SKYSAIL_DEBUG"] = "1"
 
 
-for module in (up, deploy, predict, history, status, top, latency, logs, apply, services):
+for module in (up, deploy, predict, history, status, top, latency, trace, logs, apply, services):
     module.register(app)
 
 

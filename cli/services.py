@@ -62,6 +62,8 @@ def serve_model(
         int,
         typer.Option(min=0, max=10_000, help="Microseconds to look for more calls before sleeping."),
     ] = 0,
+    log_format: Annotated[str, typer.Option(help="human or json, on standard error.")] = "human",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     digest: Annotated[str, typer.Option(help="Refuse another artefact than this, as sha256:...")] = "",
 ) -> None:
     """Serve one model on its own; any Open Inference Protocol client can call it."""
@@ -85,4 +87,6 @@ def serve_model(
         poll_us=poll_us,
         digest=digest,
         metrics=metrics,
+        log_format=log_format,
+        log_level=log_level,
     )

@@ -37,22 +37,27 @@ def settle_options(
     cache_mib: int,
     hung_after_s: float,
     limit: tuple[str, ...] = (),
+    log_format: str = "human",
+    log_level: str = "info",
 ) -> MeshOptions:
     """Checks that the mesh can start, and chooses its ports.
 
     Raises:
         FailedPrecondition: one is running already, or a port is taken.
         NotFound: there is no etcd to start.
-        InvalidArgument: a limit is not one, or out of its range.
+        InvalidArgument: a limit is not one, or out of its range; or there is no such format or level of logs.
     """
     from skysail.control.limits import parse_limits
     from skysail.control.mesh_daemon import find_etcd
+    from skysail.telemetry import logs
 
     parse_limits(limit)
+    logs.check(log_format, log_level)
     with hold(home):
         if etcd is None:
             find_etcd()
-        if (left := _left_behind(home, (fused, threads, poll_us, cache_mib, limit))) is not None:
+        how = (fused, threads, poll_us, cache_mib, limit, log_format, log_level)
+        if (left := _left_behind(home, how)) is not None:
             wanted = {"grpc": grpc, "http": http, "metrics": metrics}
             same = all(
                 address.endswith(":0") or getattr(left, name) == address for name, address in wanted.items()
@@ -74,10 +79,12 @@ def settle_options(
         cache_mib=cache_mib,
         hung_after_s=hung_after_s,
         limit=limit,
+        log_format=log_format,
+        log_level=log_level,
     )
 
 
-def _left_behind(home: Home, how: tuple[bool, int, int, int, tuple[str, ...]]) -> MeshOptions | None:
+def _left_behind(home: Home, how: tuple[object, ...]) -> MeshOptions | None:
     """The options of a run whose supervisor died, when this one could go on with its processes."""
     record = home.read("mesh")
     if record is None:
@@ -85,7 +92,10 @@ def _left_behind(home: Home, how: tuple[bool, int, int, int, tuple[str, ...]]) -
     options = MeshOptions(
         **{name: record[name] for name in MeshOptions.__dataclass_fields__ if name in record}
     )
-    had = (options.fused, options.threads, options.poll_us, options.cache_mib, tuple(options.limit))
+    had = (
+        *(options.fused, options.threads, options.poll_us, options.cache_mib, tuple(options.limit)),
+        *(options.log_format, options.log_level),
+    )
     return options if had == how else None
 
 
@@ -96,9 +106,9 @@ def start_here(home: Home, options: MeshOptions, on_ready: Callable[[dict[str, A
         SkysailError: it could not be started.
     """
     import asyncio
-    import logging
 
     from skysail.control.mesh_daemon import run_mesh
+    from skysail.telemetry import logs
 
     def report(event: dict[str, Any]) -> None:
         if "step" in event:
@@ -106,7 +116,7 @@ def start_here(home: Home, options: MeshOptions, on_ready: Callable[[dict[str, A
         if "ready" in event:
             on_ready(event["ready"])
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logs.configure(options.log_format, options.log_level)
     pid = os.getpid()
     me = Process(
         Unit("supervisor", tuple(sys.argv)), pid, start_ticks(pid) or 0, time.time(), os.pidfd_open(pid)

@@ -56,6 +56,8 @@ def up(
         list[str] | None,
         typer.Option(help="NAME=VALUE: how much a peer may do; repeatable, see docs/operating.md."),
     ] = None,
+    log_format: Annotated[str, typer.Option(help="Logs of every process: human or json.")] = "human",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     as_json: JsonOption = False,
 ) -> None:
     """Start everything: etcd, the services, and the replicas of what is deployed."""
@@ -75,6 +77,8 @@ def up(
         cache_mib=cache_mib,
         hung_after_s=hung_after_s,
         limit=tuple(limit or ()),
+        log_format=log_format,
+        log_level=log_level,
     )
     if foreground:
         start_here(home, options, lambda record: _print_ready(record, as_json=as_json))

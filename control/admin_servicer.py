@@ -1,6 +1,8 @@
 """What a service answers about itself."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import grpc
 
@@ -16,21 +18,29 @@ class AdminServicer(pb_grpc.AdminServicer):
 
     Args:
         report: its state and counters.
+        spans: those of the traces of these ids, or of the latest calls where there are none.
         window: what it counted from so many seconds ago to so many seconds ago; None: it remembers nothing.
     """
 
     def __init__(
         self,
         report: Callable[[], pb.GetStatsResponse],
+        spans: Callable[[Sequence[str]], list[dict[str, Any]]],
         window: Callable[[float, float], pb.GetWindowResponse] | None = None,
     ) -> None:
         self._report = report
+        self._spans = spans
         self._window = window
 
     def GetStats(  # noqa: D102
         self, request: pb.GetStatsRequest, context: grpc.ServicerContext
     ) -> pb.GetStatsResponse:
         return self._report()
+
+    def GetSpans(  # noqa: D102
+        self, request: pb.GetSpansRequest, context: grpc.ServicerContext
+    ) -> pb.GetSpansResponse:
+        return pb.GetSpansResponse(spans_json=json.dumps(self._spans(request.trace_ids)))
 
     def GetWindow(  # noqa: D102
         self, request: pb.GetWindowRequest, context: grpc.ServicerContext

@@ -41,6 +41,8 @@ class MeshOptions:
         cache_mib: what a batcher's prediction cache may hold, in MiB.
         hung_after_s: a process that has not answered for so long is killed and started again.
         limit: limits of what peers of each service may do, as "name=value".
+        log_format: of every process of ours: "human" or "json".
+        log_level: the least important level that they log.
     """
 
     grpc: str
@@ -54,6 +56,8 @@ class MeshOptions:
     cache_mib: int = 24
     hung_after_s: float = 10.0
     limit: tuple[str, ...] = ()
+    log_format: str = "human"
+    log_level: str = "info"
 
     def encode(self) -> dict[str, Any]:
         """For the record in `run/`."""
@@ -89,7 +93,7 @@ def service_units(options: MeshOptions, sockets: Path) -> list[Unit]:
     """Frontend, selector and batcher; or the one process that is all three."""
     limits = (part for limit in options.limit for part in ("--limit", limit))
     loops = ("--threads", str(options.threads), "--poll-us", str(options.poll_us))
-    common = ("--etcd", options.etcd, "--metrics", options.any_metrics, *loops, *limits)
+    common = ("--etcd", options.etcd, "--metrics", options.any_metrics, *loops, *limits, *_logs(options))
     edge = ("--listen", options.grpc, "--http", options.http)
     cache = ("--cache-mib", str(options.cache_mib))
     if options.fused:
@@ -166,12 +170,16 @@ def _replica_unit(options: MeshOptions, version: Version, slot: int, sockets: Pa
             *_repeated("--input", map(format_tensor, version.signature.inputs)),
             *_repeated("--output", map(format_tensor, version.signature.outputs)),
             *("--digest", version.artefact.digest, "--listen", f"unix:{sockets}/{socket}-{{start}}.sock"),
-            *("--metrics", options.any_metrics),
+            *("--metrics", options.any_metrics, *_logs(options)),
             *("--etcd", options.etcd, "--replica-id", f"{slot}-{{start}}", "--poll-us", str(options.poll_us)),
         ),
         env=SINGLE_THREADED,
         stage=_REPLICA,
     )
+
+
+def _logs(options: MeshOptions) -> tuple[str, ...]:
+    return ("--log-format", options.log_format, "--log-level", options.log_level)
 
 
 def _repeated(option: str, values: Iterable[str]) -> Iterator[str]:

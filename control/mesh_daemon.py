@@ -31,6 +31,7 @@ from skysail.control.running import hold
 from skysail.control.store import Delete
 from skysail.control.supervisor_loop import Supervisor
 from skysail.control.watchdog import Target, Watchdog
+from skysail.telemetry import logs
 from skysail.telemetry.metrics_server import MetricsServer
 from skysail.telemetry.targets import TargetGroup, target, targets
 
@@ -296,7 +297,6 @@ def main() -> int:
     parser.add_argument("--options", required=True, help="MeshOptions as JSON")
     parser.add_argument("--report-fd", type=int, required=True)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def report(event: dict[str, Any]) -> None:
         # Whoever started us may have left: the mesh does not depend on being watched.
@@ -306,6 +306,7 @@ def main() -> int:
                 os.close(arguments.report_fd)
 
     options = mesh.MeshOptions(**json.loads(arguments.options))
+    logs.configure(options.log_format, options.log_level)
     try:
         asyncio.run(run_mesh(Home.from_environment(), options, report))
     except SkysailError as error:

@@ -11,6 +11,7 @@ from skysail.control.errors import InvalidArgument
 from skysail.control.keys import NAME
 from skysail.control.limits import parse_limits
 from skysail.control.schema import Role
+from skysail.telemetry import logs
 
 __all__ = ["POLL_US", "ServiceOptions", "parse"]
 
@@ -56,6 +57,10 @@ class ServiceOptions:
     max_message_mib: int = 64
     #: How long the others believe in this process after it has vanished without a word.
     lease_ttl_s: float = 10.0
+    #: What it logs on standard error: lines for people ("human"), or an object a line ("json").
+    log_format: str = "human"
+    #: The least important level that is told: debug, info, warning, error.
+    log_level: str = "info"
     #: Limits of what peers may do, each as "name=value"; those left out have their defaults.
     limit: tuple[str, ...] = ()
 
@@ -67,6 +72,7 @@ class ServiceOptions:
         _within("max-message-mib", self.max_message_mib, 1, 2047)
         _within("lease-ttl-s", self.lease_ttl_s, 2, 3600)
         parse_limits(self.limit)
+        logs.check(self.log_format, self.log_level)
         for name, address in (("listen", self.listen), ("http", self.http), ("metrics", self.metrics)):
             host, _, port = (address or "host:0").rpartition(":")
             if not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
@@ -134,6 +140,12 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
         "--limit", action="append", default=[], metavar="NAME=VALUE",
         help="how much a peer may do; repeatable. The names, units and ranges are in docs/operating.md",
     )  # fmt: skip
+    parser.add_argument(
+        "--log-format", default=defaults.log_format, help="human or json, on standard error (%(default)s)"
+    )
+    parser.add_argument(
+        "--log-level", default=defaults.log_level, help="debug, info, warning or error (%(default)s)"
+    )
     if role == "frontend":
         parser.epilog = "With --fused, a selector and a batcher run in the same process."
     if role in ("frontend", "fused"):

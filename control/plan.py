@@ -90,6 +90,7 @@ def _application(snapshot: Snapshot, application: schema.Application) -> core.Ap
         objective_s=application.objective_ms / 1000,
         signature=None if signature is None else _signature(signature),
         models=application.models,
+        trace_sampling=application.trace_sampling,
         default_output=None if application.default is None else _default(application.encode(), signature),
     )
 

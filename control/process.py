@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from skysail.control.errors import SkysailError
 from skysail.control.options import parse
 from skysail.control.service import Service
 from skysail.native import _core as core
+from skysail.telemetry import logs
 
 __all__ = ["run"]
 
@@ -21,14 +21,12 @@ def run(service: type[Service], argv: Sequence[str]) -> int:
 
     Once ready, one line of JSON says where it listens, on standard output or `--ready-fd`.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
     try:
         options, etcd, ready_fd = parse(service.role, argv)
     except SkysailError as error:
         print(f"skysail {service.role}: {error}", file=sys.stderr)
         return 2
+    logs.configure(options.log_format, options.log_level)
 
     async def serve() -> None:
         stop = asyncio.Event()

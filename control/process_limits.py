@@ -41,8 +41,8 @@ def usage(pid: int) -> Usage:
 def impose(pid: int, wanted: Resources) -> None:
     """Has the kernel hold a process to its limits; what the system does not allow is logged.
 
-    What is far beyond a limit is refused, which a model meets as a MemoryError or, of files, as an OSError. The
-    processor is shared with others by `nice`, which every thread has for itself.
+    What is far beyond a limit is refused, which a model meets as a MemoryError or, of files, as an OSError.
+    The processor is shared with others by `nice`, which every thread has for itself.
     """
     try:
         _, most = resource.prlimit(pid, resource.RLIMIT_DATA)

@@ -136,6 +136,9 @@ class Application(Document):
     #: The class of its calls: a higher one goes first, a lower one that waits is given one row for every
     #: seven that go to classes above it. A caller may lower it for a call (`skysail.priority`), not raise it.
     priority: Literal["high", "normal", "low"] = "normal"
+    #: The part of its calls whose traces are recorded, where the caller does not say; those that fail, are
+    #: late or answered by default are kept whatever it is. Each costs about a microsecond of every process.
+    trace_sampling: Annotated[float, between(0, 1)] = 0.01
     #: The candidates, the preferred one first.
     models: Annotated[tuple[Name, ...], count(1, 64, "models")]
     #: What callers may rely on; None: the signature of the candidates' versions.

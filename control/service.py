@@ -42,6 +42,8 @@ from skysail.proto import admin_pb2, admin_pb2_grpc, inference_pb2, inference_pb
 from skysail.telemetry.history import History
 from skysail.telemetry.metrics_server import MetricsServer
 from skysail.telemetry.targets import targets
+from skysail.telemetry.tracing import Tracing
+from skysail.telemetry.tracing_settings import TracingSettings
 from skysail.telemetry.window import encode
 
 __all__ = ["Plane", "Service"]
@@ -127,6 +129,7 @@ class Service(ABC):
             limits=parse_limits(self.options.limit),
         )
         self._plane = self.make_plane(self._loops)
+        self._tracing = Tracing(self._loops, TracingSettings.of(os.environ), role=self.role, instance=self.id)
 
     @abstractmethod
     def make_plane(self, loops: core.Loops) -> Plane:
@@ -176,7 +179,9 @@ class Service(ABC):
             model_ready=self.model_ready,
         )
         inference_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(oip, handlers)
-        admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self.report, self.window), handlers)
+        admin_pb2_grpc.add_AdminServicer_to_server(
+            AdminServicer(self.report, self._tracing.find, self.window), handlers
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, handlers)
         proto.include(health_pb2.DESCRIPTOR)
         reflection.enable_server_reflection(
@@ -193,6 +198,7 @@ class Service(ABC):
         self._handlers.attach(self._server)
         self._listen()
         self._loops.start()
+        self._tracing.start()
         self._server.start()
         self.metrics_address = await self._metrics.start(self.options.metrics)
         await self.open_edges()
@@ -227,6 +233,7 @@ class Service(ABC):
         # Nothing is configured any more: the data plane lets go of its peers, whose own drain waits for that.
         self._plane.publish(Snapshot(revision=self._mirror.applied_revision))
         self._loops.stop()
+        await asyncio.to_thread(self._tracing.stop)
         await self._metrics.stop()
         if self._own_store is not None:
             await self._own_store.close()
@@ -247,7 +254,7 @@ class Service(ABC):
         """Counters of every stage, of the server and of the configuration. On any thread."""
         stats: dict[str, Any] = {role: stage.stats() for role, stage in self._plane.stages.items()}
         stats["server"] = self._server.stats()
-        stats["tracing"] = {"dropped": core.trace_faults()}
+        stats["tracing"] = self._tracing.counts()
         stats["configuration"] = {
             "store_connected": self._mirror.connected,
             "rejected_documents": self._mirror.rejected,
@@ -277,7 +284,7 @@ class Service(ABC):
         return stats | {
             "hops": hops,
             "server": self._server.stats(),
-            "tracing": {"dropped": core.trace_faults()},
+            "tracing": self._tracing.counts(),
             "build": {self.role: {__version__: 1}},
             "configuration": {
                 "applied_revision": self._mirror.applied_revision,

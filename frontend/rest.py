@@ -30,6 +30,7 @@ from skysail.control.schema import TensorSpec
 from skysail.control.snapshot import Snapshot
 from skysail.frontend.rest_codec import decode_request, encode_response
 from skysail.native import _core as core
+from skysail.telemetry import logs
 
 __all__ = ["Rest"]
 
@@ -209,5 +210,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected_error(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    trace = logs.trace_of(request.headers.get("traceparent", ""))
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error, extra=trace)
     return _json({"error": "internal error; the frontend's log says more"}, HTTP_STATUSES[Kind.INTERNAL])

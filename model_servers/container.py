@@ -34,6 +34,8 @@ from skysail.native.grpc_handlers import GrpcHandlers
 from skysail.proto import admin_pb2, admin_pb2_grpc, inference_pb2_grpc
 from skysail.telemetry.families import replica_label
 from skysail.telemetry.metrics_server import MetricsServer
+from skysail.telemetry.tracing import Tracing
+from skysail.telemetry.tracing_settings import TracingSettings
 
 __all__ = ["Container", "ContainerOptions"]
 
@@ -89,6 +91,9 @@ class Container:
             max_pending=options.max_pending,
         )
         self._server = core.Server(self._loops, drain_timeout_s=options.drain_timeout_s)
+        self._tracing = Tracing(
+            self._loops, TracingSettings.of(os.environ), role="model-server", instance=options.replica_id
+        )
         self._runner = ModelRunner(self._service, model, path=options.path)
         self._health = health.HealthServicer()
         self._metrics = MetricsServer(self.measurements)
@@ -117,7 +122,8 @@ class Container:
             ),
             handlers.as_grpc_server(),
         )
-        admin_pb2_grpc.add_AdminServicer_to_server(AdminServicer(self._report), handlers.as_grpc_server())
+        admin = AdminServicer(self._report, self._tracing.find)
+        admin_pb2_grpc.add_AdminServicer_to_server(admin, handlers.as_grpc_server())
         health_pb2_grpc.add_HealthServicer_to_server(self._health, handlers.as_grpc_server())
         self._server.serve(self._service)
         self._server.serve_health(self._service)  # Python's lock may be with the model
@@ -128,6 +134,7 @@ class Container:
             self._address = self._server.listen(listen, inner=inner)
         self.metrics_address = await self._metrics.start(self._options.metrics)
         self._loops.start()
+        self._tracing.start()
         self._runner.start()
         self._server.start()
         self._health.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -144,6 +151,7 @@ class Container:
         self._service.close()
         await asyncio.to_thread(self._runner.join, 5.0)
         self._loops.stop()
+        await asyncio.to_thread(self._tracing.stop)
         await self._metrics.stop()
 
     async def _register(self, etcd: str) -> None:
@@ -180,6 +188,7 @@ class Container:
         return {
             "model_server": {options.model: {options.version: own}},
             "server": self._server.stats(),
+            "tracing": self._tracing.counts(),
             "build": {"model-server": {__version__: 1}},
         }
 

@@ -9,7 +9,6 @@ import os
 import resource
 import secrets
 import signal
-import sys
 from pathlib import Path
 
 from skysail.control.artefacts import Files, digest_of, verify
@@ -21,6 +20,7 @@ from skysail.model_servers.container import Container, ContainerOptions
 from skysail.model_servers.frameworks import loader_of, parse_source
 from skysail.model_servers.loading import load_model
 from skysail.native._core import NativeError
+from skysail.telemetry import logs
 
 __all__ = ["serve_model"]
 
@@ -41,15 +41,16 @@ def serve_model(
     poll_us: int = POLL_US,
     digest: str = "",
     metrics: str = "127.0.0.1:0",
+    log_format: str = "human",
+    log_level: str = "info",
 ) -> None:
     """Loads, warms up and serves a model until SIGTERM or SIGINT.
 
     Raises:
-        SkysailError: it cannot be loaded, is not what `digest` says, or cannot listen there.
+        SkysailError: it cannot be loaded, is not what `digest` says, or cannot listen there; or there is no
+            such format or level of logs.
     """
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logs.configure(log_format, log_level)
     # Told to abort, because the model does not return, it prints where it is, and leaves no image of itself.
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

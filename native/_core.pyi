@@ -1,6 +1,6 @@
 """The C++ core, as Python sees it. Checked against the built module by stubtest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Never, final, overload, type_check_only
 
 @type_check_only
@@ -173,7 +173,7 @@ class Application(metaclass=_Bound):
     """A public name: what the frontend holds calls to.
 
     `default_output` is an encoded ModelInferResponse that holds outputs and raw contents for one row
-    (repeated for each row asked), or None.
+    (repeated for each row asked), or None. `trace_sampling`: the part of its calls whose traces are recorded.
     """
 
     def __init__(
@@ -184,6 +184,7 @@ class Application(metaclass=_Bound):
         signature: Signature | None,
         models: Sequence[str],
         default_output: bytes | None = None,
+        trace_sampling: float = 0.0,
     ) -> None: ...
 
 @final
@@ -392,6 +393,27 @@ def server_limits() -> list[tuple[str, int, int, int, str]]:
 
 def trace_faults() -> dict[str, int]:
     """How many trace headers of callers this process dropped because they were malformed, by name."""
+
+@final
+class Spans(metaclass=_Bound):
+    """Has the loops record spans, and keeps the latest `kept_spans` of them.
+
+    `spans_per_s`: beyond it, whole traces are left out.
+    """
+
+    def __init__(self, loops: Loops, *, spans_per_s: float = ..., kept_spans: int = ...) -> None: ...
+    def collect(self) -> None:
+        """Takes what the loops recorded; to be called several times a second."""
+    def find(self, traces: Set[str]) -> list[dict[str, Any]]:
+        """The spans of traces (32 hexadecimal digits), and those of batches that are linked to them."""
+    def requests(self) -> list[dict[str, Any]]:
+        """The spans of calls that a frontend answered, oldest first."""
+    def take(self, most: int) -> list[dict[str, Any]]:
+        """For an exporter: the spans that came since, `most` or a batch more."""
+    def take_for_export(self, resource: Sequence[tuple[str, str]], most: int) -> tuple[bytes, int] | None:
+        """The same as an encoded ExportTraceServiceRequest, and how many; None when there are none."""
+    def counts(self) -> dict[str, Any]:
+        """How many spans were kept, and dropped by reason."""
 
 @final
 class Caller(metaclass=_Bound):

@@ -255,6 +255,13 @@ FAMILIES = (
     _counter(
         "trace_headers_dropped",
         "Trace headers of callers that were malformed and are not passed on, by header.",
+        "tracing.headers_dropped.{reason}",
+    ),
+    _counter("trace_spans", "Spans kept, for `skysail trace` and exporters.", "tracing.kept"),
+    _counter("trace_spans_exported", "Spans that a collector took.", "tracing.exported"),
+    _counter(
+        "trace_spans_dropped",
+        "Spans lost, by reason: overwritten in a ring, over the budget, not exported in time, refused.",
         "tracing.dropped.{reason}",
     ),
     # Any process.

@@ -1,7 +1,7 @@
 """Every number that Skysail promises, as a row: one module a subject."""
 
 from benchmarks.experiment import Experiment
-from benchmarks.rows import cache, controller, idle, mesh, models, net, overload, rollback
+from benchmarks.rows import cache, controller, idle, mesh, models, net, overload, rollback, tracing
 
 EXPERIMENTS: tuple[Experiment, ...] = (
     *net.EXPERIMENTS,
@@ -11,6 +11,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
     *overload.EXPERIMENTS,
     *rollback.EXPERIMENTS,
     *controller.EXPERIMENTS,
+    *tracing.EXPERIMENTS,
     *idle.EXPERIMENTS,
 )
 

@@ -62,13 +62,17 @@ Signature NewSignature(std::vector<TensorSpec> inputs, std::vector<TensorSpec> o
 
 Application NewApplication(std::string name, double objective_s,
                            std::optional<Signature> signature, std::vector<std::string> models,
-                           const std::optional<py::bytes>& default_output) {
+                           const std::optional<py::bytes>& default_output, double trace_sampling) {
   Application application;
   application.name = std::move(name);
   application.objective = FromSeconds(objective_s, "objective_s");
   if (application.objective <= 0) throw py::value_error("objective_s must be > 0");
   application.signature = std::move(signature);
   application.models = std::move(models);
+  if (!(trace_sampling >= 0 && trace_sampling <= 1)) {
+    throw py::value_error("trace_sampling must be in [0, 1]");
+  }
+  application.trace_sampling = trace_sampling;
   if (default_output) application.default_output = Slice::Copy(std::string_view(*default_output));
   return application;
 }
@@ -142,10 +146,11 @@ void BindServiceConfig(py::module_& module) {
       module, "Application", py::is_final(),
       "A public name: what the frontend holds calls to.\n\n"
       "`default_output` is an encoded ModelInferResponse that holds outputs and raw contents for one\n"
-      "row (repeated for each row asked), or None.")
+      "row (repeated for each row asked), or None. `trace_sampling`: the part of its calls whose traces\n"
+      "are recorded.")
       .def(py::init(&NewApplication), py::arg("name"), py::kw_only(), py::arg("objective_s"),
            py::arg("signature").none(true), py::arg("models"),
-           py::arg("default_output") = py::none());
+           py::arg("default_output") = py::none(), py::arg("trace_sampling") = 0.0);
   py::class_<Route>(module, "Route", py::is_final(),
                     "How a model's traffic is split: versions with weights >= 0, at least one > 0.")
       .def(py::init(&NewRoute), py::arg("model"), py::kw_only(), py::arg("versions"),

@@ -12,12 +12,21 @@ void Batch::Send(net::ClientChannel& channel, Bytes request) {
   for (const auto& work : members_) {
     options.deadline = std::max(options.deadline, work->LatestDeadline());
   }
-  // Trace contexts differ from member to member; one that came alone keeps its own.
+  // Trace contexts differ from member to member: a batch of several has a trace of its own, which is told
+  // where it is recorded. One that came alone keeps its own.
   net::Metadata metadata;
+  TraceContext trace;
   if (members_.size() == 1) {
-    AddTrace(members_[0]->tickets[0]->call().trace, &metadata);
-    options.metadata = &metadata;
+    const Ticket& only = *members_[0]->tickets[0];
+    trace = only.call().trace;
+    if (only.run != 0) trace.span = only.run;
+  } else if (times_.sampled) {
+    trace.trace = telemetry::TraceOfBatch(times_.id);
+    trace.span = times_.id;
+    trace.flags = TraceContext::kSampled;
   }
+  AddTrace(trace, &metadata);
+  options.metadata = &metadata;
   stream_ = channel.StartUnary("/inference.GRPCInferenceService/ModelInfer", options,
                                std::move(request), this);
 }

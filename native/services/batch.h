@@ -12,6 +12,7 @@
 #include "base/slice.h"
 #include "net/client_channel.h"
 #include "services/work.h"
+#include "telemetry/span_record.h"
 
 namespace skysail::services {
 
@@ -32,6 +33,8 @@ struct BatchTimes {
   int64_t limit_rows = 0;
   TimeNs filling_since = 0;  // since when a replica stood free for it
   TimeNs dispatched = 0;
+  bool sampled = false;      // some member's trace is
+  telemetry::NameId replica = 0;
 };
 
 // How it ended.

@@ -13,6 +13,7 @@
 #include "services/loop_bridge.h"
 #include "services/version_queue.h"
 #include "services/version_stats.h"
+#include "telemetry/open_span.h"
 
 namespace skysail::services {
 namespace {
@@ -50,6 +51,7 @@ Slice CacheKey(const InferRequest& request) {
 
 struct Batcher::Served {
   std::shared_ptr<const ServedVersion> version;
+  telemetry::NameId model_name = 0, version_name = 0;
   CachePlace place;  // without a cache when this version is not cached
   std::shared_ptr<VersionQueue> queue;
   std::shared_ptr<VersionStats> stats;
@@ -94,6 +96,8 @@ Status Batcher::Publish(const std::vector<ServedVersion>& versions, int64_t revi
   for (const ServedVersion& version : versions) {
     auto served = std::make_unique<Served>();
     served->version = std::make_shared<const ServedVersion>(version);
+    served->model_name = telemetry::Names::Get().Intern(version.model);
+    served->version_name = telemetry::Names::Get().Intern(version.version);
     const Served* known = old->Find(version.model, version.version);
     const bool same = known != nullptr && known->version->digest == version.digest;
     served->stats = known != nullptr ? known->stats : std::make_shared<VersionStats>();
@@ -182,11 +186,22 @@ void Batcher::Infer(InferCall call) {
   Slice key;
   uint64_t key_hash = 0;
   if (served->place.cache != nullptr && !request.view.visible.empty()) {
+    const bool recorded = call.trace.sampled() && telemetry::SpanRing::OfThisThread() != nullptr;
+    const TimeNs began = recorded ? clock_.Now() : 0;
     key = CacheKey(request);
     const cache::PredictionCache::Key lookup = cache_->MakeKey(served->place.space, key.view());
     key_hash = lookup.hash;
     stats.cache_lookups.Add();
-    if (std::optional<Slice> kept = cache_->Lookup(lookup)) {
+    std::optional<Slice> kept = cache_->Lookup(lookup);
+    if (recorded) {
+      telemetry::SpanRecord record = telemetry::PartOf(call.trace, telemetry::Stage::kCache,
+                                                       ErrorKind::kOk, began, clock_.Now());
+      record.model = served->model_name;
+      record.version = served->version_name;
+      record.cache = static_cast<uint8_t>(kept ? CacheOutcome::kHit : CacheOutcome::kMiss);
+      telemetry::SpanRing::OfThisThread()->Record(record);
+    }
+    if (kept) {
       stats.cache_hits.Add();
       stats.calls.Ended(ErrorKind::kOk);
       InferResponse response;

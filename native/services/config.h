@@ -25,6 +25,7 @@ struct Application {
   // An encoded ModelInferResponse that holds the outputs of one row (repeated for each row asked);
   // nothing: failures are told as such.
   std::optional<Slice> default_output;
+  double trace_sampling = 0;  // the part of its calls whose traces are recorded, where callers say nothing
 };
 
 // How the traffic of a model is split over its versions.

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "services/hop_frame.h"
 #include "services/intake.h"
+#include "services/serve_span.h"
 
 namespace skysail::services {
 namespace {
@@ -72,11 +73,14 @@ class HopStream final : public net::StreamHandler {
 // One call of the stream; forgets the stream when that ends first.
 class HopStream::Completion final : public InferCompletion {
  public:
-  Completion(HopStream& stream, uint64_t call_id, TimeNs arrived, std::shared_ptr<CallScope> scope)
-      : stream_(&stream), call_id_(call_id), arrived_(arrived), scope_(std::move(scope)) {}
+  Completion(HopStream& stream, uint64_t call_id, TimeNs arrived, TimeNs deadline,
+             const telemetry::OpenSpan& span, std::shared_ptr<CallScope> scope)
+      : stream_(&stream), call_id_(call_id), arrived_(arrived), deadline_(deadline), span_(span),
+        scope_(std::move(scope)) {}
   uint64_t call_id() const { return call_id_; }
   TimeNs arrived() const { return arrived_; }
   void Done(InferResponse response) override {
+    if (span_.Wanted(response.status.kind())) RecordServe(span_, response, deadline_);
     if (stream_ != nullptr) stream_->Answered(this, std::move(response));
   }
   // Nobody waits any more. Done may run in here, and destroy this.
@@ -89,7 +93,8 @@ class HopStream::Completion final : public InferCompletion {
  private:
   HopStream* stream_;
   const uint64_t call_id_;
-  const TimeNs arrived_;
+  const TimeNs arrived_, deadline_;
+  const telemetry::OpenSpan span_;
   const std::shared_ptr<CallScope> scope_;
 };
 
@@ -115,8 +120,9 @@ void HopStream::Begin(HopRequestView& view, const Slice& frame) {
   }
   const TimeNs arrived = stream_.loop().TurnTime();
   const TimeNs deadline = view.timeout == kNever ? kNever : arrived + view.timeout;
+  const telemetry::OpenSpan span = BeginServe(&view.trace, arrived);
   auto scope = std::make_shared<CallScope>(stream_.loop());
-  auto completion = std::make_unique<Completion>(*this, view.call_id, arrived, scope);
+  auto completion = std::make_unique<Completion>(*this, view.call_id, arrived, deadline, span, scope);
   calls_[slot] = completion.get();
   ++in_flight_;
   InferCall call(std::move(read.value()), deadline, std::move(scope), std::move(completion));

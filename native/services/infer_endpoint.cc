@@ -12,6 +12,7 @@
 #include "services/prediction_id.h"
 #include "services/reserved.h"
 #include "services/retry_info.h"
+#include "services/serve_span.h"
 #include "services/trace_metadata.h"
 
 namespace skysail::services {
@@ -20,14 +21,18 @@ namespace {
 // Holds the wire's side of one unary call until the answer is known.
 class UnaryAnswer final : public InferCompletion, public net::CancelListener {
  public:
-  UnaryAnswer(net::UnaryCall call, const InferRequest& request, std::shared_ptr<CallScope> scope)
-      : call_(std::move(call)), scope_(std::move(scope)), message_(request.message),
+  UnaryAnswer(net::UnaryCall call, const InferRequest& request, const telemetry::OpenSpan& span,
+              std::shared_ptr<CallScope> scope)
+      : call_(std::move(call)), span_(span), scope_(std::move(scope)), message_(request.message),
         to_{request.view.model_name, request.view.id, request.prediction} {
     call_.SetCancelListener(this);
   }
 
   void Done(InferResponse response) override {
     call_.SetCancelListener(nullptr);
+    if (span_.Wanted(response.status.kind())) {
+      RecordServe(span_, response, call_.info().deadline);
+    }
     if (response.status.ok()) {
       if (call_.info().inner) AddTiming(&response.timing);
       call_.Respond(EncodeAnswer(to_, std::move(response)));
@@ -62,6 +67,7 @@ class UnaryAnswer final : public InferCompletion, public net::CancelListener {
   }
 
   net::UnaryCall call_;
+  const telemetry::OpenSpan span_;  // on inner listeners: at the edge the frontend has it
   const std::shared_ptr<CallScope> scope_;
   const Slice message_;  // what `to_` points into
   const Addressee to_;
@@ -94,8 +100,10 @@ void InferEndpoint::Handle(net::UnaryCall call) {
   const TimeNs deadline = call.info().deadline;
   TraceContext trace = ReadTrace(*call.info().metadata);
 
+  telemetry::OpenSpan span;
+  if (call.info().inner) span = BeginServe(&trace, call.info().arrived);
   auto scope = std::make_shared<CallScope>(call.loop());
-  auto completion = std::make_unique<UnaryAnswer>(std::move(call), *request, scope);
+  auto completion = std::make_unique<UnaryAnswer>(std::move(call), *request, span, scope);
   InferCall infer(std::move(request), deadline, std::move(scope), std::move(completion));
   infer.trace = std::move(trace);
   service_->Infer(std::move(infer));

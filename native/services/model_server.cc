@@ -7,10 +7,12 @@
 
 #include "oip/response.h"
 #include "oip/transform.h"
+#include "telemetry/open_span.h"
 
 namespace skysail::services {
 
 struct ModelTask::Counts {
+  telemetry::NameId model = 0, version = 0;
   CallStats calls;
   telemetry::Counter expired;
   telemetry::Histogram rows;
@@ -58,7 +60,8 @@ Status ModelTask::Settle(InferResponse response) {
     return Status(ErrorKind::kFailedPrecondition, "the task was answered already");
   }
   if (taken_ > 0) {
-    const TimeNs took = clock_.Now() - taken_;
+    settled_ = clock_.Now();
+    const TimeNs took = settled_ - taken_;
     counts_->predict_ns.Record(static_cast<uint64_t>(took));
     response.timing.staged_us = Timing::Us(taken_ - arrived_);
     response.timing.model_us = Timing::Us(took);
@@ -67,9 +70,26 @@ Status ModelTask::Settle(InferResponse response) {
                      answer = std::make_shared<InferResponse>(std::move(response))] {
     if (std::exchange(self->unfinished_, nullptr) == nullptr) return;
     self->counts_->calls.Ended(answer->status.kind(), self->clock_.Now() - self->arrived_);
+    self->RecordSpans(answer->status.kind());
     self->call_.Finish(std::move(*answer));
   });
   return Status::Ok();
+}
+
+void ModelTask::RecordSpans(ErrorKind status) const {
+  telemetry::SpanRing* const ring = telemetry::SpanRing::OfThisThread();
+  const TraceContext& trace = call_.trace;
+  if (ring == nullptr || !trace.trace || (!trace.sampled() && status == ErrorKind::kOk)) return;
+  const bool ran = settled_ > 0;
+  ring->Record(telemetry::PartOf(trace, telemetry::Stage::kStaged, ran ? ErrorKind::kOk : status, arrived_,
+                                 ran ? taken_ : clock_.Now()));
+  if (!ran) return;
+  telemetry::SpanRecord record =
+      telemetry::PartOf(trace, telemetry::Stage::kModel, status, taken_, settled_);
+  record.model = counts_->model;
+  record.version = counts_->version;
+  record.rows = static_cast<uint32_t>(rows());
+  ring->Record(record);
 }
 
 void ModelTask::OnCancel() {
@@ -87,7 +107,10 @@ TimeNs ModelTask::UnwantedSince() const {
 
 ModelServer::ModelServer(ModelServerOptions options, const Clock& clock)
     : options_(std::make_shared<const ModelServerOptions>(std::move(options))), clock_(clock),
-      counts_(std::make_shared<ModelTask::Counts>()) {}
+      counts_(std::make_shared<ModelTask::Counts>()) {
+  counts_->model = telemetry::Names::Get().Intern(options_->model);
+  counts_->version = telemetry::Names::Get().Intern(options_->version);
+}
 
 ModelServer::~ModelServer() { Close(); }
 

@@ -55,12 +55,14 @@ class ModelTask final : public CancelHandler, public std::enable_shared_from_thi
   bool answered() const { return answered_.load(std::memory_order_acquire); }
   // From when on nobody waits for the answer; kNever: somebody may wait for ever.
   TimeNs UnwantedSince() const;
+  void RecordSpans(ErrorKind status) const;
 
   const std::shared_ptr<Counts> counts_;
   const std::shared_ptr<const ModelServerOptions> options_;
   const Clock& clock_;
   const TimeNs arrived_;
   TimeNs taken_ = 0;  // by the model's side; 0: not yet
+  TimeNs settled_ = 0;  // likewise
   const std::unique_ptr<InferRequest> request_;
   const TimeNs deadline_;
   InferCall call_;  // finished on its loop

@@ -16,6 +16,7 @@
 #include "services/retry_budget.h"
 #include "services/trace_metadata.h"
 #include "telemetry/histogram.h"
+#include "telemetry/open_span.h"
 
 namespace skysail::services {
 namespace {
@@ -29,7 +30,8 @@ constexpr size_t kMostPackedBytes = 64 << 10;
 // while there is another, for a process that is stopped lets itself be connected to, and says nothing.
 struct Peer {
   Peer(net::EventLoop& loop, const Endpoint& endpoint, const net::Address& address)
-      : endpoint(endpoint), channel(loop, address, PeerOptions(endpoint, address)), hop(channel) {
+      : endpoint(endpoint), name(telemetry::Names::Get().Intern(endpoint.address)),
+        channel(loop, address, PeerOptions(endpoint, address)), hop(channel) {
     channel.Connect();
   }
   bool ready() const { return channel.state() == State::kReady; }
@@ -38,6 +40,7 @@ struct Peer {
     return state == State::kBackoff || state == State::kClosed;
   }
   const Endpoint endpoint;
+  const telemetry::NameId name;
   net::ClientChannel channel;
   HopChannel hop;  // for peers that offer it
 };
@@ -138,13 +141,16 @@ class RemoteService::Call final : public net::ClientStreamHandler,
                                   public CancelHandler {
  public:
   Call(std::shared_ptr<LoopState> state, InferCall call)
-      : state_(std::move(state)), call_(std::move(call)), deadline_([this] { OnDeadline(); }) {}
+      : state_(std::move(state)), call_(std::move(call)), under_(call_.trace.span),
+        deadline_([this] { OnDeadline(); }) {}
 
   // False when there is nobody (else) to ask.
   bool Start() {
     peer_ = state_->Pick(call_.request(), peer_.get());
     if (peer_ == nullptr) return false;
     sent_ = SystemClock::Get().Now();
+    call_.trace.span = under_;
+    span_ = telemetry::OpenSpan::Begin(&call_.trace, sent_);
     if (!SendPacked()) SendUnary();
     call_.scope()->SetHandler(this);
     return true;
@@ -223,6 +229,7 @@ class RemoteService::Call final : public net::ClientStreamHandler,
         response.status.kind() == ErrorKind::kUnavailable && response.unprocessed;
     if ((nobody || lost) && !retried_ && !call_.scope()->cancelled() && state_->budget.Spend()) {
       retried_ = true;
+      RecordSpan(response, telemetry::SpanRecord::kRetried);
       const std::shared_ptr<Peer> before = peer_;
       HoldUntilNextTurn(before);
       if (Start()) {
@@ -232,6 +239,16 @@ class RemoteService::Call final : public net::ClientStreamHandler,
       peer_ = before;
     }
     End(std::move(response));
+  }
+  void RecordSpan(const InferResponse& response, uint8_t flags) {
+    if (!span_.Wanted(response.status.kind())) return;
+    telemetry::SpanRecord record = span_.Ended(
+        telemetry::Stage::kHop, response.status.kind(), SystemClock::Get().Now());
+    record.flags |= flags;
+    record.replica = peer_->name;
+    record.deadline_left_us = telemetry::DeadlineLeftUs(call_.deadline(), sent_);
+    telemetry::SpanRing::OfThisThread()->Record(record);
+    span_ = {};
   }
   // A channel must not be destroyed while it tells of a call's end.
   void HoldUntilNextTurn(std::shared_ptr<Peer> peer) {
@@ -245,6 +262,7 @@ class RemoteService::Call final : public net::ClientStreamHandler,
       response.timing.hop_us += hop_us;
       state_->counts->hop_ns.Record(uint64_t{hop_us} * kMicrosecond);
     }
+    RecordSpan(response, 0);
     if (!response.status.ok()) state_->counts->failures.Add();
     if (peer_ != nullptr && peer_.use_count() == 1) HoldUntilNextTurn(std::move(peer_));
     call_.Finish(std::move(response));
@@ -257,6 +275,8 @@ class RemoteService::Call final : public net::ClientStreamHandler,
   bool packed_ = false;                  // while sent packed
   HopChannel::Ticket ticket_;
   TimeNs sent_ = 0;
+  const telemetry::SpanId under_;  // which the hop stands
+  telemetry::OpenSpan span_;
   net::Timer deadline_;  // of a packed call; a stream has its own
   Slice answer_;
   bool retried_ = false;

@@ -61,7 +61,8 @@ class Replica::Probe final : public net::ClientStreamHandler {
 Replica::Replica(ReplicaOwner& owner, net::EventLoop& loop, Endpoint endpoint,
                  net::Address address, batching::LimitOptions limits, ReplicaStats& stats,
                  const Clock& clock)
-    : owner_(owner), loop_(loop), endpoint_(std::move(endpoint)), stats_(stats), clock_(clock),
+    : owner_(owner), loop_(loop), endpoint_(std::move(endpoint)),
+      name_(telemetry::Names::Get().Intern(endpoint_.id)), stats_(stats), clock_(clock),
       pace_(limits), state_(State::kConnecting),
       channel_(std::make_unique<net::ClientChannel>(loop, address, PeerOptions(endpoint_, address))) {
   channel_->SetStateListener([this](State state) { OnState(state); });

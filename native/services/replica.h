@@ -20,6 +20,7 @@
 #include "services/batch.h"
 #include "services/config.h"
 #include "services/version_stats.h"
+#include "telemetry/names.h"
 
 namespace skysail::services {
 
@@ -46,6 +47,7 @@ class Replica final : public BatchOwner {
   ~Replica();
 
   const Endpoint& endpoint() const { return endpoint_; }
+  telemetry::NameId name() const { return name_; }  // of its id, in spans
   bool ready() const { return state_ == net::ClientChannel::State::kReady && probe_ == nullptr; }
   // Not ready, but it may be soon: worth waiting for.
   bool hopeful() const;
@@ -81,6 +83,7 @@ class Replica final : public BatchOwner {
   ReplicaOwner& owner_;
   net::EventLoop& loop_;
   const Endpoint endpoint_;
+  const telemetry::NameId name_;
   ReplicaStats& stats_;
   const Clock& clock_;
   batching::Pace pace_;

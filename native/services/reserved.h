@@ -26,8 +26,9 @@ inline constexpr std::string_view kRetryTrailer = "grpc-retry-pushback-ms";
 inline constexpr std::string_view kDetailsTrailer = "grpc-status-details-bin";
 inline constexpr std::string_view kUnprocessedTrailer = "skysail-unprocessed";  // no model saw it
 
-// Trailer of a call that succeeded, on inner listeners alone: an encoded skysail.v1.Timing.
-inline constexpr std::string_view kTimingTrailer = "skysail-timing-bin";
+// Trailer of a call that succeeded, on inner listeners alone: an encoded skysail.v1.Timing. Its name is short
+// enough to be kept without an allocation.
+inline constexpr std::string_view kTimingTrailer = "skysail-us-bin";
 
 }  // namespace skysail::services
 

@@ -7,6 +7,7 @@
 
 #include "services/prediction_id.h"
 #include "telemetry/histogram.h"
+#include "telemetry/open_span.h"
 
 namespace skysail::services {
 namespace {
@@ -21,24 +22,31 @@ struct Counts {
 };
 using SharedCounter = std::shared_ptr<telemetry::Counter>;
 
+// A version that may be chosen.
+struct Chosen {
+  SharedCounter count;
+  telemetry::NameId model = 0, version = 0;
+};
+
 struct Choice {
   std::string application;
   TimeNs objective = kSecond;
   std::vector<const Candidate*> candidates;
   std::shared_ptr<Counts> counts;  // carried over from set to set, as those below
-  std::vector<std::vector<SharedCounter>> chosen;  // by candidate, then by version
+  std::vector<std::vector<Chosen>> chosen;  // by candidate, then by version
+  telemetry::NameId name = 0;
 
-  telemetry::Counter& Chosen(const Decision& decision) const {
+  const Chosen& Find(const Decision& decision) const {
     size_t at = 0;
     while (candidates[at] != decision.candidate) ++at;
-    return *chosen[at][static_cast<size_t>(decision.version - decision.candidate->versions.data())];
+    return chosen[at][static_cast<size_t>(decision.version - decision.candidate->versions.data())];
   }
   // Of the same application's set before; null when the version is new to it.
   SharedCounter Find(std::string_view model, std::string_view version) const {
     for (size_t i = 0; i < candidates.size(); ++i) {
       if (candidates[i]->model != model) continue;
       for (size_t j = 0; j < chosen[i].size(); ++j) {
-        if (candidates[i]->versions[j].name == version) return chosen[i][j];
+        if (candidates[i]->versions[j].name == version) return chosen[i][j].count;
       }
     }
     return nullptr;
@@ -50,7 +58,7 @@ Report ChosenReport(const Choice& choice) {
   for (size_t i = 0; i < choice.candidates.size(); ++i) {
     Report versions;
     for (size_t j = 0; j < choice.chosen[i].size(); ++j) {
-      versions.Add(choice.candidates[i]->versions[j].name, choice.chosen[i][j]->value());
+      versions.Add(choice.candidates[i]->versions[j].name, choice.chosen[i][j].count->value());
     }
     models.Add(choice.candidates[i]->model, std::move(versions));
   }
@@ -76,6 +84,16 @@ std::string VersionNames(const std::vector<const Candidate*>& candidates) {
     }
   }
   return names.empty() ? "none" : names;
+}
+
+void RecordChoice(const Choice& choice, const Chosen& chosen, const InferCall& call, TimeNs began,
+                  TimeNs now) {
+  telemetry::SpanRecord record =
+      telemetry::PartOf(call.trace, telemetry::Stage::kSelection, ErrorKind::kOk, began, now);
+  record.application = choice.name;
+  record.model = chosen.model;
+  record.version = chosen.version;
+  telemetry::SpanRing::OfThisThread()->Record(record);
 }
 
 Status NobodyAnswers(std::string_view version, const Choice& choice) {
@@ -130,6 +148,7 @@ Status Selector::Publish(const std::vector<Application>& applications,
   for (const Application& application : applications) {
     auto choice = std::make_unique<Choice>();
     choice->application = application.name;
+    choice->name = telemetry::Names::Get().Intern(application.name);
     choice->objective = application.objective;
     for (const std::string& model : application.models) {
       const auto routed = snapshot->by_model.find(model);
@@ -139,11 +158,12 @@ Status Selector::Publish(const std::vector<Application>& applications,
     const Choice* before = known != old->by_application.end() ? known->second : nullptr;
     choice->counts = before != nullptr ? before->counts : std::make_shared<Counts>();
     for (const Candidate* candidate : choice->candidates) {
-      std::vector<SharedCounter>& counters = choice->chosen.emplace_back();
+      std::vector<Chosen>& versions = choice->chosen.emplace_back();
+      const telemetry::NameId model = telemetry::Names::Get().Intern(candidate->model);
       for (const Arm& arm : candidate->versions) {
         SharedCounter kept = before != nullptr ? before->Find(candidate->model, arm.name) : nullptr;
-        counters.push_back(kept != nullptr ? std::move(kept)
-                                           : std::make_shared<telemetry::Counter>());
+        if (kept == nullptr) kept = std::make_shared<telemetry::Counter>();
+        versions.push_back({std::move(kept), model, telemetry::Names::Get().Intern(arm.name)});
       }
     }
     if (!snapshot->by_application.emplace(choice->application, choice.get()).second) {
@@ -156,6 +176,8 @@ Status Selector::Publish(const std::vector<Application>& applications,
 }
 
 void Selector::Infer(InferCall call) {
+  const bool recorded = call.trace.sampled() && telemetry::SpanRing::OfThisThread() != nullptr;
+  const TimeNs began = recorded ? clock_.Now() : 0;
   const std::shared_ptr<const Snapshot>& snapshot = snapshot_.Get(call.loop());
   InferRequest& request = call.request();
   const auto found = snapshot->by_application.find(request.application);
@@ -182,7 +204,9 @@ void Selector::Infer(InferCall call) {
     call.Finish(InferResponse::Error(std::move(nobody)));
     return;
   }
-  choice.Chosen(decision).Add();
+  const Chosen& chosen = choice.Find(decision);
+  chosen.count->Add();
+  if (recorded) RecordChoice(choice, chosen, call, began, clock_.Now());
   request.model = decision.candidate->model;
   request.version = decision.version->name;
   request.keep_alive = snapshot;

@@ -7,7 +7,7 @@
 #include "oip/transform.h"
 #include "services/batch_message.h"
 #include "services/reserved.h"
-#include "telemetry/span_ids.h"
+#include "telemetry/open_span.h"
 
 namespace skysail::services {
 namespace {
@@ -43,6 +43,20 @@ BatchEnd EndOf(const Batch& batch, const Replica& replica, const net::Metadata& 
   ran.limit_rows = static_cast<uint32_t>(end.times.limit_rows);
   ran.replica = replica.endpoint().id;
   return end;
+}
+
+// Gives each caller's part of a batch an id; whether any of them is in a trace that is sampled.
+bool NameRuns(const std::vector<std::unique_ptr<Work>>& members) {
+  if (telemetry::SpanRing::OfThisThread() == nullptr) return false;
+  bool sampled = false;
+  for (const auto& work : members) {
+    for (const auto& ticket : work->tickets) {
+      if (!ticket->waiting() || !ticket->call().trace.trace) continue;
+      ticket->run = telemetry::NewId();
+      sampled = sampled || ticket->call().trace.sampled();
+    }
+  }
+  return sampled;
 }
 
 // The same for a member that arrived then. One that joined a batch under way waited for less of it.
@@ -101,6 +115,8 @@ VersionQueue::~VersionQueue() {
 
 void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, CachePlace place) {
   version_ = std::move(version);
+  model_name_ = telemetry::Names::Get().Intern(version_->model);
+  version_name_ = telemetry::Names::Get().Intern(version_->version);
   place_ = std::move(place);
   configured_ = true;
   lanes_.Configure(version_->shares);
@@ -178,6 +194,7 @@ std::unique_ptr<Work> VersionQueue::NewWork(InferCall call, TimeNs now, Slice ke
   work->lane = lanes_.LaneOf(work->request->application, work->request->priority_wish, now);
   work->tickets.push_back(
       std::make_unique<Ticket>(*this, *work, std::move(call), now, false, work->lane));
+  work->tickets.back()->depth = static_cast<uint32_t>(queue_.entries());
   return work;
 }
 
@@ -190,6 +207,7 @@ bool VersionQueue::Join(InferCall* call, const Slice& key, uint64_t key_hash, Ti
       lanes_.LaneOf(call->request().application, call->request().priority_wish, now);
   work->tickets.push_back(
       std::make_unique<Ticket>(*this, *work, std::move(*call), now, true, lane));
+  work->tickets.back()->depth = static_cast<uint32_t>(queue_.entries());
   Hasten(*work, deadline, lane);
   return true;
 }
@@ -372,7 +390,7 @@ void VersionQueue::Dispatch(Replica& replica, TimeNs now) {
     stats_->fill_ns.Record(static_cast<uint64_t>(std::max<TimeNs>(now - filling_since, 0)));
     stats_->batch_rows.Record(static_cast<uint64_t>(rows));
     Bytes request = BatchRequest(members, version_->model, version_->version);
-    const BatchTimes times{telemetry::NewId(), limit, filling_since, now};
+    const BatchTimes times{telemetry::NewId(), limit, filling_since, now, NameRuns(members), replica.name()};
     replica.Send(std::make_unique<Batch>(replica, std::move(members), rows, full, times),
                  std::move(request));
   }
@@ -450,8 +468,13 @@ void VersionQueue::FailWaiting(const Status& status) {
   }
 }
 
-void VersionQueue::OnCallerLeft(Work& work) {
+void VersionQueue::OnCallerLeft(Work& work, const Ticket& left) {
   stats_->calls.Ended(ErrorKind::kCancelled);
+  if (left.call().trace.trace) {
+    const TimeNs now = clock_.Now();
+    const BatchEnd end{work.batch != nullptr ? work.batch->times() : BatchTimes(), now, {}};
+    RecordWait(left, ErrorKind::kCancelled, now, work.batch != nullptr ? &end : nullptr);
+  }
   if (work.wanted()) return;
   flights_.Remove(&work);  // wherever it is: those who answer its batch pass over it
   if (work.queued()) {
@@ -486,6 +509,9 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
     }
   }
   if (lost) replica.stats().lost.Add();
+  if (telemetry::SpanRing::OfThisThread() != nullptr && (end.times.sampled || kind != ErrorKind::kOk)) {
+    RecordBatch(end, kind);
+  }
 
   if (kind == ErrorKind::kOk) {
     if (end.ran.hop_us > 0) replica.stats().hop_ns.Record(uint64_t{end.ran.hop_us} * kMicrosecond);
@@ -501,6 +527,11 @@ void VersionQueue::OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch,
       } else if ((lost || kind == ErrorKind::kCancelled) && !work->retried) {
         work->retried = true;
         stats_->retried.Add();
+        for (const auto& ticket : work->tickets) {
+          if (!ticket->waiting()) continue;
+          RecordWait(*ticket, kind, now, &end, telemetry::SpanRecord::kRetried);
+          ticket->since = now;
+        }
         Requeue(std::move(work));
       } else {
         FailFirst(std::move(work), failure, &end);
@@ -586,7 +617,64 @@ void VersionQueue::Finish(Ticket& ticket, InferResponse response, const BatchEnd
   } else {
     response.timing.queue_us = Timing::Us(now - ticket.arrived);  // all that it did here
   }
+  if (ticket.call().trace.trace) RecordWait(ticket, response.status.kind(), now, end);
   ticket.Answer(std::move(response));
+}
+
+void VersionQueue::RecordBatch(const BatchEnd& end, ErrorKind status) {
+  telemetry::SpanRecord record;
+  record.trace = telemetry::TraceOfBatch(end.times.id);
+  record.span = end.times.id;
+  record.start = end.times.dispatched;
+  record.end = end.at;
+  record.stage = telemetry::Stage::kBatch;
+  record.status = status;
+  record.flags = end.times.sampled ? telemetry::SpanRecord::kSampled : 0;
+  record.model = model_name_;
+  record.version = version_name_;
+  record.replica = end.times.replica;
+  record.rows = end.ran.batch_rows;
+  record.limit = end.ran.limit_rows;
+  record.batch = end.times.id;
+  telemetry::SpanRing::OfThisThread()->Record(record);
+}
+
+void VersionQueue::RecordWait(const Ticket& ticket, ErrorKind status, TimeNs now,
+                              const BatchEnd* end, uint8_t flags) {
+  telemetry::SpanRing* const ring = telemetry::SpanRing::OfThisThread();
+  const TraceContext& trace = ticket.call().trace;
+  if (ring == nullptr || !trace.trace) return;
+  const bool wanted = trace.sampled() || status != ErrorKind::kOk;
+  if (!wanted && (end == nullptr || !end->times.sampled)) return;
+  const auto record = [&](telemetry::Stage stage, ErrorKind ended, TimeNs from, TimeNs to) {
+    telemetry::SpanRecord part = telemetry::PartOf(trace, stage, ended, from, to);
+    if (!wanted) part.flags |= telemetry::SpanRecord::kMate;  // its run alone, beside those of the batch
+    part.model = model_name_;
+    part.version = version_name_;
+    return part;
+  };
+  const TimeNs dispatched = end != nullptr ? std::max(end->times.dispatched, ticket.since) : now;
+  const TimeNs filling =
+      end != nullptr ? std::clamp(end->times.filling_since, ticket.since, dispatched) : now;
+  if (wanted) {
+    telemetry::SpanRecord queued =
+        record(telemetry::Stage::kQueue, end == nullptr ? status : ErrorKind::kOk, ticket.since, filling);
+    queued.depth = ticket.depth;
+    queued.deadline_left_us = telemetry::DeadlineLeftUs(ticket.deadline(), ticket.since);
+    ring->Record(queued);
+  }
+  if (end == nullptr) return;
+  if (wanted && dispatched > filling) {
+    ring->Record(record(telemetry::Stage::kFill, ErrorKind::kOk, filling, dispatched));
+  }
+  telemetry::SpanRecord run = record(telemetry::Stage::kRun, status, dispatched, now);
+  if (ticket.run != 0) run.span = ticket.run;
+  run.flags |= flags;
+  run.replica = end->times.replica;
+  run.batch = end->times.id;
+  run.cache = static_cast<uint8_t>(ticket.joined ? CacheOutcome::kCoalesced : CacheOutcome::kNone);
+  run.deadline_left_us = telemetry::DeadlineLeftUs(ticket.deadline(), dispatched);
+  ring->Record(run);
 }
 
 void VersionQueue::UpdateGauges() {

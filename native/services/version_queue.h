@@ -30,6 +30,7 @@
 #include "services/replica.h"
 #include "services/version_stats.h"
 #include "services/work.h"
+#include "telemetry/names.h"
 
 namespace skysail::services {
 
@@ -61,7 +62,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   void Enqueue(InferCall call, Slice key, uint64_t key_hash);
 
   void Flush() override;
-  void OnCallerLeft(Work& work) override;
+  void OnCallerLeft(Work& work, const Ticket& left) override;
   void OnBatchDone(Replica& replica, std::unique_ptr<Batch> batch, net::CallResult result,
                    bool lost) override;
   void OnReplicaChanged() override;
@@ -96,6 +97,10 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   void FailFirst(std::unique_ptr<Work> work, const InferResponse& response,
                  const BatchEnd* end = nullptr);
   void Answer(Work& work, const Bytes& payload, const BatchEnd& end);
+  void RecordBatch(const BatchEnd& end, ErrorKind status);
+  // The spans of one caller's wait, and of its part of a batch if it was in one.
+  void RecordWait(const Ticket& ticket, ErrorKind status, TimeNs now, const BatchEnd* end,
+                  uint8_t flags = 0);
   void Finish(Ticket& ticket, InferResponse response, const BatchEnd* end = nullptr);
 
   batching::Terms TermsAt(TimeNs now) const;
@@ -117,6 +122,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   FlightTable flights_;
   std::shared_ptr<const ServedVersion> version_;
   CachePlace place_;
+  telemetry::NameId model_name_ = 0, version_name_ = 0;
   bool stackable_ = false;
   bool configured_ = false;
   bool retired_ = false;

@@ -20,11 +20,12 @@ namespace skysail::services {
 
 struct Work;
 class Batch;
+class Ticket;
 
 // Told when a caller of a work has left. The ticket is answered by then.
 class WorkOwner {
  public:
-  virtual void OnCallerLeft(Work& work) = 0;
+  virtual void OnCallerLeft(Work& work, const Ticket& left) = 0;
 
  protected:
   ~WorkOwner() = default;
@@ -34,7 +35,8 @@ class WorkOwner {
 class Ticket final : public CancelHandler {
  public:
   Ticket(WorkOwner& owner, Work& work, InferCall call, TimeNs arrived, bool joined, uint32_t lane)
-      : arrived(arrived), joined(joined), lane(lane), owner_(owner), work_(work), call_(std::move(call)) {
+      : arrived(arrived), joined(joined), lane(lane), since(arrived), owner_(owner), work_(work),
+        call_(std::move(call)) {
     call_.scope()->SetHandler(this);
   }
   bool waiting() const { return waiting_; }
@@ -50,14 +52,18 @@ class Ticket final : public CancelHandler {
     return std::move(call_);
   }
   InferCall& call() { return call_; }
+  const InferCall& call() const { return call_; }
   void OnCancel() override {
     Answer(InferResponse::Error(Cancelled("the caller left")));
-    owner_.OnCallerLeft(work_);  // may destroy this
+    owner_.OnCallerLeft(work_, *this);  // may destroy this
   }
 
   const TimeNs arrived;
   const bool joined;  // came while the work was in flight already
   const uint32_t lane;  // of the queue: its own application's
+  uint32_t depth = 0;   // how many waited as it came
+  TimeNs since;         // when it came, or its latest batch was lost
+  telemetry::SpanId run = 0;  // its part of the batch that it is in, or was last
 
  private:
   WorkOwner& owner_;

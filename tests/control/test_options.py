@@ -20,11 +20,13 @@ def test_every_option_is_taken() -> None:
     argv = "--etcd e:1 --listen 0.0.0.0:80 --unix s/x.sock --threads 2 --instance-id i --drain-timeout-s 1.5"
     argv += " --cache-mib 7 --max-message-mib 8 --lease-ttl-s 3 --advertise host --ready-fd 5 --http h:81"
     argv += " --limit max_connections=9 --limit keepalive_interval_ms=0 --poll-us 9"
+    argv += " --log-format json --log-level debug"
     options, etcd, ready_fd = parse("fused", argv.split())
     assert options == ServiceOptions(
         listen="0.0.0.0:80", unix="s/x.sock", threads=2, instance_id="i", drain_timeout_s=1.5,
         cache_mib=7, max_message_mib=8, lease_ttl_s=3.0, advertise="host", http="h:81",
         limit=("max_connections=9", "keepalive_interval_ms=0"), poll_us=9,
+        log_format="json", log_level="debug",
     )  # fmt: skip
     assert (etcd, ready_fd) == ("e:1", 5)
 
@@ -38,6 +40,8 @@ def test_a_unix_socket_may_be_a_path_or_an_address(given: str) -> None:
     ("argv", "message"),
     [
         (["--threads", "0"], "--threads: must be between 1 and 256, got 0"),
+        (["--log-format", "xml"], "--log-format: must be one of human, json, got 'xml'"),
+        (["--log-level", "loud"], "--log-level: must be one of debug, info, warning, error, got 'loud'"),
         (["--poll-us", "-1"], "--poll-us: must be between 0 and 10000, got -1"),
         (["--threads", "x"], "argument --threads: invalid int value: 'x'; see skysail batcher --help"),
         (["--listen", "8000"], "--listen: write host:port"),

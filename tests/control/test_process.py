@@ -123,6 +123,17 @@ async def test_without_etcd_it_waits_and_can_be_stopped(tmp_path: Path) -> None:
         assert (process.returncode, out) == (0, b"")
 
 
+async def test_a_process_logs_an_object_a_line_when_told_to(etcd: str) -> None:
+    async with running("selector", etcd, "--log-format", "json", "--log-level", "debug") as (process, said):
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        async with asyncio.timeout(20):
+            lines = (await process.stderr.read()).decode().splitlines()
+    told = [json.loads(line) for line in lines]
+    assert any(f"selector {said['id']} serves at" in one["message"] for one in told)
+    assert {one["pid"] for one in told} == {process.pid}
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -25,6 +25,48 @@ class GetStatsRequest(google.protobuf.message.Message):
 global___GetStatsRequest = GetStatsRequest
 
 @typing.final
+class GetSpansRequest(google.protobuf.message.Message):
+    """Asks for spans."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRACE_IDS_FIELD_NUMBER: builtins.int
+    @property
+    def trace_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Of these traces, as 32 hexadecimal digits each; spans of batches that are linked to them come as well.
+        None: the spans of calls that the process answered as a frontend.
+        """
+
+    def __init__(
+        self,
+        *,
+        trace_ids: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["trace_ids", b"trace_ids"]) -> None: ...
+
+global___GetSpansRequest = GetSpansRequest
+
+@typing.final
+class GetSpansResponse(google.protobuf.message.Message):
+    """Spans of one process."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SPANS_JSON_FIELD_NUMBER: builtins.int
+    spans_json: builtins.str
+    """A JSON list of objects, oldest first: trace_id, span_id, parent_id, name, kind (as OpenTelemetry numbers
+    them), start_unix_ns, end_unix_ns, error, sampled, mate, attributes, links and resource.
+    """
+    def __init__(
+        self,
+        *,
+        spans_json: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["spans_json", b"spans_json"]) -> None: ...
+
+global___GetSpansResponse = GetSpansResponse
+
+@typing.final
 class GetStatsResponse(google.protobuf.message.Message):
     """One snapshot of one service process."""
 

@@ -25,6 +25,11 @@ class AdminStub(object):
                 request_serializer=skysail_dot_proto_dot_admin__pb2.GetWindowRequest.SerializeToString,
                 response_deserializer=skysail_dot_proto_dot_admin__pb2.GetWindowResponse.FromString,
                 )
+        self.GetSpans = channel.unary_unary(
+                '/skysail.v1.Admin/GetSpans',
+                request_serializer=skysail_dot_proto_dot_admin__pb2.GetSpansRequest.SerializeToString,
+                response_deserializer=skysail_dot_proto_dot_admin__pb2.GetSpansResponse.FromString,
+                )
 
 
 class AdminServicer(object):
@@ -45,6 +50,13 @@ class AdminServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSpans(self, request, context):
+        """Spans that the process keeps for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -57,6 +69,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.GetWindow,
                     request_deserializer=skysail_dot_proto_dot_admin__pb2.GetWindowRequest.FromString,
                     response_serializer=skysail_dot_proto_dot_admin__pb2.GetWindowResponse.SerializeToString,
+            ),
+            'GetSpans': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSpans,
+                    request_deserializer=skysail_dot_proto_dot_admin__pb2.GetSpansRequest.FromString,
+                    response_serializer=skysail_dot_proto_dot_admin__pb2.GetSpansResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -100,5 +117,22 @@ class Admin(object):
         return grpc.experimental.unary_unary(request, target, '/skysail.v1.Admin/GetWindow',
             skysail_dot_proto_dot_admin__pb2.GetWindowRequest.SerializeToString,
             skysail_dot_proto_dot_admin__pb2.GetWindowResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetSpans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/skysail.v1.Admin/GetSpans',
+            skysail_dot_proto_dot_admin__pb2.GetSpansRequest.SerializeToString,
+            skysail_dot_proto_dot_admin__pb2.GetSpansResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -33,6 +33,12 @@ class AdminStub:
     ]
     """What was counted between two instants of the last hour, under the names of its metrics."""
 
+    GetSpans: grpc.UnaryUnaryMultiCallable[
+        skysail.proto.admin_pb2.GetSpansRequest,
+        skysail.proto.admin_pb2.GetSpansResponse,
+    ]
+    """Spans that the process keeps for a while."""
+
 class AdminAsyncStub:
     """Served on the same port as the inference service."""
 
@@ -47,6 +53,12 @@ class AdminAsyncStub:
         skysail.proto.admin_pb2.GetWindowResponse,
     ]
     """What was counted between two instants of the last hour, under the names of its metrics."""
+
+    GetSpans: grpc.aio.UnaryUnaryMultiCallable[
+        skysail.proto.admin_pb2.GetSpansRequest,
+        skysail.proto.admin_pb2.GetSpansResponse,
+    ]
+    """Spans that the process keeps for a while."""
 
 class AdminServicer(metaclass=abc.ABCMeta):
     """Served on the same port as the inference service."""
@@ -66,5 +78,13 @@ class AdminServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[skysail.proto.admin_pb2.GetWindowResponse, collections.abc.Awaitable[skysail.proto.admin_pb2.GetWindowResponse]]:
         """What was counted between two instants of the last hour, under the names of its metrics."""
+
+    @abc.abstractmethod
+    def GetSpans(
+        self,
+        request: skysail.proto.admin_pb2.GetSpansRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[skysail.proto.admin_pb2.GetSpansResponse, collections.abc.Awaitable[skysail.proto.admin_pb2.GetSpansResponse]]:
+        """Spans that the process keeps for a while."""
 
 def add_AdminServicer_to_server(servicer: AdminServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

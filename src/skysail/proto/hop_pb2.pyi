@@ -163,7 +163,7 @@ global___HopResponse = HopResponse
 @typing.final
 class Timing(google.protobuf.message.Message):
     """Where the time of one call went: durations in microseconds, never clock readings. 0: no such stage, or not
-    known. Besides in frames, told as the trailer `skysail-timing-bin` of plain calls that succeed, on inner
+    known. Besides in frames, told as the trailer `skysail-us-bin` of plain calls that succeed, on inner
     listeners.
     """
 
