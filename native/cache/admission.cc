@@ -4,25 +4,20 @@ namespace skysail::cache {
 namespace {
 
 constexpr size_t kMostTicksRemembered = 4096;
-constexpr size_t kMostSets = size_t{1} << 20;
 
 }  // namespace
 
 Admission::Admission(size_t keys) {
-  size_t sets = 1;
-  while (sets < kMostSets && 2 * sets * kWays <= keys) sets *= 2;
-  mask_ = sets - 1;
-  sets_.resize(sets);
-  while ((sets * kWays) >> tick_bits_ > kMostTicksRemembered) ++tick_bits_;
+  while (keys >> tick_bits_ > kMostTicksRemembered) ++tick_bits_;
 }
 
-uint64_t Admission::See(uint64_t hash) {
+uint64_t Admission::See(uint64_t hash, Seen* seen) const {
   const auto drawn = static_cast<uint16_t>(hash >> 44);
   const uint16_t fingerprint = drawn != 0 ? drawn : 1;  // 0 marks an empty slot
   const auto tick = static_cast<uint16_t>(now_ >> tick_bits_);
   uint32_t* oldest = nullptr;
   uint32_t oldest_age = 0;
-  for (uint32_t& slot : sets_[SetOf(hash)].slots) {
+  for (uint32_t& slot : *seen) {
     const auto age = static_cast<uint16_t>(tick - slot);
     if (slot >> 16 == fingerprint) {
       slot = uint32_t{fingerprint} << 16 | tick;
@@ -38,9 +33,10 @@ uint64_t Admission::See(uint64_t hash) {
   return kNotSeen;
 }
 
-Admission::Verdict Admission::Weigh(uint64_t hash, const Entry& victim, size_t entries) {
+Admission::Verdict Admission::Weigh(uint64_t hash, Seen* seen, const Entry& victim,
+                                    size_t entries) {
   ++now_;
-  const uint64_t age = See(hash);
+  const uint64_t age = See(hash, seen);
   bool since_victim = false;
   if (age == kNotSeen) {
     Learn(false);

@@ -5,7 +5,8 @@
 // was used: what came twice in that time beats what did not come once (the rule of LIRS: Jiang, Zhang,
 // SIGMETRICS'02). So inputs that never repeat displace nothing and are not kept, a scan leaves the hot
 // set alone, and of a loop longer than the cache a part stays. Of keys that were seen a fingerprint and
-// a time is kept, in a table whose sets are a cache line each, oldest out first.
+// a time is kept, in sets of a few, oldest out first. The sets are the shard's, beside its buckets, so that
+// a miss looks at one cache line and no more.
 //
 // Some callers ask twice within a short time and then never again. There a key is let in at first
 // sight: whenever, of late, a quarter as many keys as came new came back soon. And of the other keys
@@ -19,7 +20,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "cache/entry.h"
 
@@ -27,12 +27,14 @@ namespace skysail::cache {
 
 class Admission {
  public:
-  // Remembers about `keys` keys.
+  static constexpr size_t kWays = 8;
+  // Keys that were seen: a fingerprint above, a time below; 0: none.
+  using Seen = std::array<uint32_t, kWays>;
+
+  // All sets together have places for `keys` keys.
   explicit Admission(size_t keys);
 
   uint64_t now() const { return now_; }
-  // Asks for the memory that Weigh will touch; needs no lock.
-  void Prefetch(uint64_t hash) const { __builtin_prefetch(&sets_[SetOf(hash)], 1); }
 
   // A new key comes in, there being room. Entries let in without a second sight are `fresh`.
   void OnRoom() {
@@ -49,19 +51,13 @@ class Admission {
   }
 
   enum class Verdict : uint8_t { kRefused, kFirstSight, kReturning };
-  // A new key would displace `victim`, of `entries` held.
-  Verdict Weigh(uint64_t hash, const Entry& victim, size_t entries);
+  // A new key, whose set is `seen`, would displace `victim`, of `entries` held.
+  Verdict Weigh(uint64_t hash, Seen* seen, const Entry& victim, size_t entries);
 
  private:
-  static constexpr size_t kWays = 16;
-  struct alignas(64) Set {
-    std::array<uint32_t, kWays> slots{};  // fingerprint above, time below; 0: empty
-  };
-
-  size_t SetOf(uint64_t hash) const { return hash >> 24 & mask_; }
   // The ticks since the key was seen before, or kNotSeen; it is seen now.
   static constexpr uint64_t kNotSeen = UINT64_MAX;
-  uint64_t See(uint64_t hash);
+  uint64_t See(uint64_t hash, Seen* seen) const;
   static bool IsSoon(uint64_t age, size_t entries) { return age < entries / 2; }
   void Learn(bool came_back) {
     if (came_back) {
@@ -77,8 +73,6 @@ class Admission {
   static constexpr uint64_t kTrickle = 64;
 
   int tick_bits_ = 0;  // of now_ below a tick, so that 16 bits of ticks outlast what is remembered
-  size_t mask_ = 0;
-  std::vector<Set> sets_;
   uint64_t now_ = 0;
   uint64_t refused_ = 0;
   uint32_t came_back_ = 0;  // share of kOne, among the keys that came new or came back soon

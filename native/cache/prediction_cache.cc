@@ -17,12 +17,9 @@ namespace {
 constexpr size_t kAllocationBytes = 16;
 constexpr size_t kTableBytes = 3 * sizeof(Entry*);
 constexpr size_t kAlignment = 16;
-// Entries of some 300 bytes are common: then half of the buckets are empty, and to take one entry
-// out seldom touches another.
-constexpr size_t kBytesPerBucket = 128;
-// Twice as many keys are remembered as there are entries of 400 bytes, at 4 bytes each.
-constexpr size_t kBytesPerRememberedKey = 192;
-constexpr size_t kMaxBucketsPerShard = size_t{1} << 22;
+// Of entries of 400 bytes there is about one to a bucket; twice as many keys are remembered.
+constexpr size_t kBytesPerLine = 192 * Admission::kWays;
+constexpr size_t kMaxLinesPerShard = size_t{1} << 20;
 constexpr size_t kMinShardBytes = size_t{1} << 20;
 // What an insert gives back of erased spaces: more than it takes, so that garbage shrinks.
 constexpr size_t kReclaimPerInsert = 2;
@@ -71,11 +68,10 @@ struct PredictionCache::Impl {
         budget{options.capacity_bytes} {
     size_t count = ShardCount(options);
     while ((size_t{1} << shard_bits) < count) ++shard_bits;
-    size_t buckets = FloorPowerOfTwo(std::clamp<size_t>(
-        options.capacity_bytes / count / kBytesPerBucket, 1, kMaxBucketsPerShard));
-    size_t remembered = options.admit_all ? 0 : options.capacity_bytes / count / kBytesPerRememberedKey + 1;
+    size_t lines = FloorPowerOfTwo(std::clamp<size_t>(
+        options.capacity_bytes / count / kBytesPerLine, 1, kMaxLinesPerShard));
     for (size_t i = 0; i < count; ++i) {
-      shards.push_back(std::make_unique<Shard>(i, buckets, remembered, &budget));
+      shards.push_back(std::make_unique<Shard>(i, lines, options.admit_all, &budget));
     }
   }
   ~Impl() {
@@ -127,7 +123,7 @@ PredictionCache::Key PredictionCache::MakeKey(Space space, std::string_view byte
 }
 
 void PredictionCache::Prefetch(const Key& key) const {
-  impl_->shards[impl_->ShardOf(key)]->Prefetch(impl_->BucketHash(key), key.hash);
+  impl_->shards[impl_->ShardOf(key)]->Prefetch(impl_->BucketHash(key));
 }
 
 std::optional<Slice> PredictionCache::Lookup(const Key& key) {
@@ -167,7 +163,7 @@ bool PredictionCache::Insert(const Key& key, std::string_view value, TimeNs ttl)
     if (space == nullptr || (space->quota != 0 && charge > space->quota)) return false;
     shard.Reclaim(kReclaimPerInsert, &departed);
     if (shard.Find(space, impl_->BucketHash(key), key) == nullptr &&
-        !shard.Admit(space, key.hash, charge, impl_->clock, &fresh)) {
+        !shard.Admit(space, impl_->BucketHash(key), key.hash, charge, impl_->clock, &fresh)) {
       return false;
     }
   }

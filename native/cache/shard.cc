@@ -1,10 +1,25 @@
 #include "cache/shard.h"
 
+#include <cstdint>
 #include <new>
 #include <type_traits>
 
 namespace skysail::cache {
 namespace {
+
+// Zeroed pages that the system supplies as they are touched: a large table costs an empty cache
+// nothing.
+void* Zeroes(size_t bytes) {
+  void* memory = std::calloc(bytes, 1);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+template <typename T>
+T* FirstIn(void* memory) {
+  const auto address = reinterpret_cast<uintptr_t>(memory);
+  return reinterpret_cast<T*>((address + alignof(T) - 1) / alignof(T) * alignof(T));
+}
 
 size_t ChargeOf(const Entry& entry) {
   return PredictionCache::Charge(entry.key_size, entry.value_size);
@@ -19,15 +34,6 @@ Departed::~Departed() {
     first_->Unref();
     first_ = next;
   }
-}
-
-// Zeroed pages that the system supplies as they are touched: a large table costs an empty cache
-// nothing. A zero bucket is an empty one.
-Shard::Bucket* Shard::NewTable(size_t buckets) {
-  static_assert(std::is_trivial_v<Bucket> && sizeof(Bucket) == sizeof(uint64_t));
-  void* table = std::calloc(buckets, sizeof(Bucket));
-  if (table == nullptr) throw std::bad_alloc();
-  return static_cast<Bucket*>(table);
 }
 
 void Shard::Bucket::Push(Entry* entry) {
@@ -46,9 +52,13 @@ void Shard::Bucket::Remove(Entry* entry) {
   word_ = reinterpret_cast<uint64_t>(head) | filter;
 }
 
-Shard::Shard(size_t index, size_t buckets, size_t remembered, Budget* budget)
-    : index_(index), mask_(buckets - 1), budget_(budget), table_(NewTable(buckets)),
-      admission_(remembered > 0 ? std::make_unique<Admission>(remembered) : nullptr) {}
+Shard::Shard(size_t index, size_t lines, bool admit_all, Budget* budget)
+    : index_(index), mask_(lines - 1), budget_(budget), memory_(Zeroes((lines + 1) * sizeof(Line))),
+      table_(FirstIn<Line>(memory_.get())),
+      admission_(admit_all ? nullptr : std::make_unique<Admission>(lines * Admission::kWays)) {
+  // Zeroes are an empty table.
+  static_assert(std::is_trivial_v<Line> && sizeof(Line) == alignof(Line));
+}
 
 Shard::~Shard() {
   Departed departed;
@@ -106,8 +116,8 @@ Entry* Shard::VictimFor(SpaceState* space, size_t charge) {
   return recent_.empty() ? nullptr : Entry::OfRecent(recent_.previous);
 }
 
-bool Shard::Admit(SpaceState* space, uint64_t hash, size_t charge, const Clock& clock,
-                  bool* fresh) {
+bool Shard::Admit(SpaceState* space, uint64_t bucket_hash, uint64_t hash, size_t charge,
+                  const Clock& clock, bool* fresh) {
   *fresh = true;
   if (admission_ == nullptr) return true;
   const Entry* victim = VictimFor(space, charge);
@@ -115,7 +125,8 @@ bool Shard::Admit(SpaceState* space, uint64_t hash, size_t charge, const Clock& 
     admission_->OnRoom();
     return true;
   }
-  const Admission::Verdict verdict = admission_->Weigh(hash, *victim, stats_.entries);
+  const Admission::Verdict verdict =
+      admission_->Weigh(hash, &LineOf(bucket_hash).seen, *victim, stats_.entries);
   *fresh = verdict == Admission::Verdict::kFirstSight;
   if (verdict != Admission::Verdict::kRefused) return true;
   ++stats_.refused;

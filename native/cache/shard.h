@@ -69,9 +69,10 @@ class Departed {
 
 class Shard {
  public:
-  // `buckets` is a power of two; the table never grows. Of about `remembered` keys that are not held
-  // it is known when they were seen last; 0: every key is let in.
-  Shard(size_t index, size_t buckets, size_t remembered, Budget* budget);
+  // `lines`, of the table, is a power of two; it never grows. Each has a few buckets, and places for a
+  // few keys that are not held, of which it is known when they were seen last. With `admit_all` every key
+  // is let in.
+  Shard(size_t index, size_t lines, bool admit_all, Budget* budget);
   ~Shard();  // frees its entries
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -85,15 +86,13 @@ class Shard {
   void DropSpace(size_t slot);
 
   // Asks for the memory that Find, Admit and Add will touch; takes no lock.
-  void Prefetch(uint64_t bucket_hash, uint64_t hash) const {
-    __builtin_prefetch(&table_[bucket_hash & mask_], 1);
-    if (admission_ != nullptr) admission_->Prefetch(hash);
-  }
+  void Prefetch(uint64_t bucket_hash) const { __builtin_prefetch(&LineOf(bucket_hash), 1); }
   Entry* Find(SpaceState* space, uint64_t bucket_hash, const PredictionCache::Key& key);
   void Touch(Entry* entry);  // now the most recently used
   // Whether a key that is not held may come in with that charge: when there is room, or when what would
   // leave first is worth less (or has expired at `clock`'s time). Counts a refusal. `fresh` is for Add.
-  bool Admit(SpaceState* space, uint64_t hash, size_t charge, const Clock& clock, bool* fresh);
+  bool Admit(SpaceState* space, uint64_t bucket_hash, uint64_t hash, size_t charge,
+             const Clock& clock, bool* fresh);
   void Add(Entry* entry, uint64_t bucket_hash);
   void Remove(Entry* entry, Departed* departed);
   // Evicts until the budget and the quota of `space` hold, sparing `keep` (may be null); what
@@ -125,21 +124,33 @@ class Shard {
     }
     uint64_t word_;
   };
-  struct Free {
-    void operator()(Bucket* table) const { std::free(table); }
+  // All that is touched for a key that is not held, in one cache line: no processor cache near by has room
+  // for the table, so each line of it that is looked at costs as much as some hundred instructions.
+  struct alignas(64) Line {
+    static constexpr int kBucketBits = 2;
+    Bucket buckets[1 << kBucketBits];
+    Admission::Seen seen;
   };
-  static Bucket* NewTable(size_t buckets);
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
   // What would be evicted first for `charge` bytes more in the space; null when there is room, or
   // nothing here to evict.
   Entry* VictimFor(SpaceState* space, size_t charge);
   void Evict(Entry* entry, Departed* departed);
-  Bucket& BucketOf(uint64_t bucket_hash) { return table_[bucket_hash & mask_]; }
+  Line& LineOf(uint64_t bucket_hash) const {
+    return table_[bucket_hash >> Line::kBucketBits & mask_];
+  }
+  Bucket& BucketOf(uint64_t bucket_hash) const {
+    return LineOf(bucket_hash).buckets[bucket_hash & ((1 << Line::kBucketBits) - 1)];
+  }
 
   // Constant after construction.
   const size_t index_;
   const size_t mask_;
   Budget* const budget_;
-  const std::unique_ptr<Bucket[], Free> table_;
+  const std::unique_ptr<void, Free> memory_;  // with the table in it
+  Line* const table_;
   const std::unique_ptr<Admission> admission_;  // guarded by mu_; null: every key is let in
 
   mutable std::mutex mu_;

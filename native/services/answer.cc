@@ -1,5 +1,6 @@
 #include "services/answer.h"
 
+#include <array>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,19 @@ std::string_view CacheOutcomeName(CacheOutcome outcome) {
     case CacheOutcome::kCoalesced: return "coalesced";
   }
   return "";
+}
+
+// The whole parameter, made once; nothing for kNone.
+std::string_view CacheEntry(CacheOutcome outcome) {
+  static const auto* const entries = [] {
+    auto* made = new std::array<std::string, 4>;
+    for (size_t i = 1; i < made->size(); ++i) {
+      oip::FieldWriter writer(&(*made)[i]);
+      writer.Parameter(kCacheParameter, CacheOutcomeName(static_cast<CacheOutcome>(i)));
+    }
+    return made;
+  }();
+  return (*entries)[static_cast<size_t>(outcome)];
 }
 
 CacheOutcome ParseCacheOutcome(std::string_view name) {
@@ -42,9 +56,7 @@ Bytes EncodeAnswer(const Addressee& to, InferResponse response) {
   if (!response.model.empty()) {
     writer.Parameter(kModelsParameter, std::string_view(response.model));
   }
-  if (response.cache != CacheOutcome::kNone) {
-    writer.Parameter(kCacheParameter, CacheOutcomeName(response.cache));
-  }
+  parameters.append(CacheEntry(response.cache));
   if (response.is_default) {
     writer.Parameter(kDefaultParameter, true);
     writer.Parameter(kReasonParameter, std::string_view(response.reason));

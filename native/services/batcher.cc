@@ -174,6 +174,13 @@ void Batcher::Infer(InferCall call) {
   const ServedVersion& version = *served->version;
   VersionStats& stats = *served->stats;
   stats.calls.requests.Add();
+  Slice key;
+  cache::PredictionCache::Key lookup{};
+  if (served->place.cache != nullptr && !request.view.visible.empty()) {
+    key = CacheKey(request);
+    lookup = cache_->MakeKey(served->place.space, key.view());
+    cache_->Prefetch(lookup);  // comes while the request is checked
+  }
   if (version.signature.has_value()) {
     Status status = oip::CheckRequest(*version.signature, request.view, &request.rows);
     if (!status.ok()) {
@@ -183,14 +190,9 @@ void Batcher::Infer(InferCall call) {
     }
   }
   if (call.deadline() == kNever) call.set_deadline(After(clock_.Now(), version.objective));
-  Slice key;
-  uint64_t key_hash = 0;
-  if (served->place.cache != nullptr && !request.view.visible.empty()) {
+  if (!key.empty()) {
     const bool recorded = call.trace.sampled() && telemetry::SpanRing::OfThisThread() != nullptr;
     const TimeNs began = recorded ? clock_.Now() : 0;
-    key = CacheKey(request);
-    const cache::PredictionCache::Key lookup = cache_->MakeKey(served->place.space, key.view());
-    key_hash = lookup.hash;
     stats.cache_lookups.Add();
     std::optional<Slice> kept = cache_->Lookup(lookup);
     if (recorded) {
@@ -215,11 +217,11 @@ void Batcher::Infer(InferCall call) {
   }
   net::EventLoop& home = served->queue->home();
   if (&home == &call.loop()) {
-    served->queue->Enqueue(std::move(call), std::move(key), key_hash);
+    served->queue->Enqueue(std::move(call), std::move(key), lookup.hash);
   } else {
     CrossTo(home, std::move(call),
-            [queue = served->queue, key = std::move(key), key_hash](InferCall crossed) {
-              queue->Enqueue(std::move(crossed), key, key_hash);
+            [queue = served->queue, key = std::move(key), hash = lookup.hash](InferCall crossed) {
+              queue->Enqueue(std::move(crossed), key, hash);
             });
   }
 }
