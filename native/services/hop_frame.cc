@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "net/status_codes.h"
+#include "oip/gather.h"
 #include "oip/wire.h"
 #include "services/prediction_id.h"
 
@@ -35,6 +36,18 @@ std::string& TimingScratch() {
   thread_local std::string scratch;
   scratch.clear();
   return scratch;
+}
+
+// The head and the message after it: in one block when that is small.
+Bytes Frame(std::string_view head, const Bytes& message) {
+  size_t copied = head.size();
+  for (size_t i = 0; i < message.slices(); ++i) copied += oip::Gather::Copied(message.slice(i).size());
+  oip::Gather gather(copied);
+  gather.Copy(head);
+  for (size_t i = 0; i < message.slices(); ++i) {
+    gather.Piece(message.slice(i), message.slice(i).view());
+  }
+  return gather.Take();
 }
 
 Status Malformed(const char* what) {
@@ -119,9 +132,7 @@ Bytes EncodeHopRequest(uint64_t call_id, const InferCall& call, TimeNs now) {
     wire::AppendBytes(&head, 10, {trace, sizeof(trace)});
   }
   wire::AppendPrefix(&head, 15, request.message.size());
-  Bytes frame{Slice::Copy(head)};
-  frame.Append(request.message);
-  return frame;
+  return Frame(head, request.message);
 }
 
 Bytes EncodeHopCancel(uint64_t call_id) {
@@ -150,9 +161,7 @@ Bytes EncodeHopResponse(uint64_t call_id, InferResponse response) {
   AppendNumber(&head, 9, response.is_default ? 1 : 0);
   AppendText(&head, 10, response.reason);
   wire::AppendPrefix(&head, 15, response.payload.size());
-  Bytes frame{Slice::Copy(head)};
-  frame.Append(std::move(response.payload));
-  return frame;
+  return Frame(head, response.payload);
 }
 
 Status ParseHopResponse(const Slice& frame, uint64_t* call_id, InferResponse* response) {
