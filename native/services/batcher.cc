@@ -1,7 +1,6 @@
 #include "services/batcher.h"
 
 #include <cmath>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "net/address.h"
 #include "oip/signature.h"
+#include "services/kept_answer.h"
 #include "services/loop_bridge.h"
 #include "services/version_queue.h"
 #include "services/version_stats.h"
@@ -179,7 +179,7 @@ void Batcher::Infer(InferCall call) {
   if (served->place.cache != nullptr && !request.view.visible.empty()) {
     key = CacheKey(request);
     lookup = cache_->MakeKey(served->place.space, key.view());
-    cache_->Prefetch(lookup);  // comes while the request is checked
+    cache_->Prefetch(lookup);  // comes while the request is checked, and others of this turn
   }
   if (version.signature.has_value()) {
     Status status = oip::CheckRequest(*version.signature, request.view, &request.rows);
@@ -190,35 +190,17 @@ void Batcher::Infer(InferCall call) {
     }
   }
   if (call.deadline() == kNever) call.set_deadline(After(clock_.Now(), version.objective));
-  if (!key.empty()) {
-    const bool recorded = call.trace.sampled() && telemetry::SpanRing::OfThisThread() != nullptr;
-    const TimeNs began = recorded ? clock_.Now() : 0;
-    stats.cache_lookups.Add();
-    std::optional<Slice> kept = cache_->Lookup(lookup);
-    if (recorded) {
-      telemetry::SpanRecord record = telemetry::PartOf(call.trace, telemetry::Stage::kCache,
-                                                       ErrorKind::kOk, began, clock_.Now());
-      record.model = served->model_name;
-      record.version = served->version_name;
-      record.cache = static_cast<uint8_t>(kept ? CacheOutcome::kHit : CacheOutcome::kMiss);
-      telemetry::SpanRing::OfThisThread()->Record(record);
-    }
-    if (kept) {
-      stats.cache_hits.Add();
-      stats.calls.Ended(ErrorKind::kOk);
-      InferResponse response;
-      response.payload = Bytes(std::move(*kept));
-      response.model = version.model;
-      response.version = version.version;
-      response.cache = CacheOutcome::kHit;
-      call.Finish(std::move(response));
-      return;
-    }
-  }
   net::EventLoop& home = served->queue->home();
   if (&home == &call.loop()) {
-    served->queue->Enqueue(std::move(call), std::move(key), lookup.hash);
+    if (!key.empty()) return served->queue->LookUp(std::move(call), std::move(key), lookup.hash);
+    served->queue->Enqueue(std::move(call), Slice(), 0);
   } else {
+    if (!key.empty()) {
+      const KeptFor whom{version, served->model_name, served->version_name, stats, clock_};
+      if (auto kept = KeptAnswer(*cache_, lookup, call.trace, whom)) {
+        return call.Finish(std::move(*kept));
+      }
+    }
     CrossTo(home, std::move(call),
             [queue = served->queue, key = std::move(key), hash = lookup.hash](InferCall crossed) {
               queue->Enqueue(std::move(crossed), key, hash);

@@ -228,6 +228,7 @@ TEST_F(BatcherTest, AnEqualQueryIsAnsweredFromTheCache) {
   EXPECT_EQ(first.answer().cache, CacheOutcome::kMiss);
   Asked second = Ask({1, 2}, kNever, oip::testing::Text(3, "another id") +
                                          oip::testing::TextParameter("skysail.context", "bob"));
+  hand_.loop().RunOnce(0);
   ASSERT_TRUE(second.done()) << "no replica is asked";
   EXPECT_EQ(second.answer().cache, CacheOutcome::kHit);
   EXPECT_EQ(second.floats(), (std::vector<float>{3}));
@@ -235,6 +236,44 @@ TEST_F(BatcherTest, AnEqualQueryIsAnsweredFromTheCache) {
   ASSERT_TRUE(Done(other));
   EXPECT_EQ(other.answer().cache, CacheOutcome::kMiss);
   EXPECT_EQ(Count("cache", "hits"), 1u);
+}
+
+TEST_F(BatcherTest, WhatTheCacheKnowsIsAnsweredInTheTurnInWhichItIsAsked) {
+  TestReplica replica;
+  Publish(Sum({replica.address()}, true));
+  Asked first = Ask({1, 2});
+  ASSERT_TRUE(Done(first));
+  Asked again = Ask({1, 2}), other = Ask({3, 4}), once_more = Ask({1, 2});
+  hand_.loop().RunOnce(0);
+  ASSERT_TRUE(again.done() && once_more.done());
+  EXPECT_EQ(again.answer().cache, CacheOutcome::kHit);
+  EXPECT_EQ(once_more.floats(), std::vector<float>{3});
+  ASSERT_TRUE(Done(other));
+  EXPECT_EQ(other.answer().cache, CacheOutcome::kMiss);
+}
+
+TEST_F(BatcherTest, WhoLeavesInTheTurnInWhichItCameIsNotLookedUp) {
+  TestReplica replica;
+  Publish(Sum({replica.address()}, true));
+  Asked first = Ask({1, 2});
+  ASSERT_TRUE(Done(first));
+  Asked left = Ask({1, 2});
+  left.Cancel();
+  hand_.loop().RunOnce(0);
+  ASSERT_TRUE(left.done());
+  EXPECT_EQ(left.kind(), ErrorKind::kCancelled);
+  EXPECT_EQ(Count("cache", "lookups"), 1u);
+}
+
+TEST_F(BatcherTest, ACallThatCameInTheTurnInWhichItsVersionGoesIsAnswered) {
+  TestReplica replica;
+  Publish(Sum({replica.address()}, true));
+  Asked first = Ask({1, 2});
+  ASSERT_TRUE(Done(first));
+  Asked last = Ask({3, 4});
+  ASSERT_TRUE(batcher_.Publish({}, ++revision_).ok());
+  ASSERT_TRUE(Done(last));
+  EXPECT_EQ(last.floats(), std::vector<float>{7});
 }
 
 TEST_F(BatcherTest, EqualQueriesInFlightRunOnce) {
@@ -248,6 +287,7 @@ TEST_F(BatcherTest, EqualQueriesInFlightRunOnce) {
   for (int i = 0; i < 5; ++i) asked.push_back(Ask({1, 2}));
   ASSERT_TRUE(hand_.Until([&] { return gate.waiting() == 1; }));
   asked.push_back(Ask({1, 2}));
+  hand_.loop().RunOnce(0);
   asked[0].Cancel();  // the first of them leaves: the others are served all the same
   gate.Open();
   ASSERT_TRUE(AllDone(asked));
@@ -562,6 +602,7 @@ TEST_F(BatcherTest, PublishingAgainChangesNothing) {
   Publish(version);
   Publish(version);
   Asked again = Ask({1, 2});
+  hand_.loop().RunOnce(0);
   ASSERT_TRUE(again.done());
   EXPECT_EQ(again.answer().cache, CacheOutcome::kHit);
   EXPECT_EQ(Count("replicas", "ready"), 1u);

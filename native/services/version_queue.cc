@@ -6,6 +6,7 @@
 
 #include "oip/transform.h"
 #include "services/batch_message.h"
+#include "services/kept_answer.h"
 #include "services/reserved.h"
 #include "telemetry/open_span.h"
 
@@ -106,6 +107,7 @@ VersionQueue::VersionQueue(net::EventLoop& home, std::shared_ptr<const ServedVer
       overdue_timer_([this] { Schedule(); }) {}
 
 VersionQueue::~VersionQueue() {
+  TakeArrivals();
   closing_ = true;
   FailWaiting(Status(ErrorKind::kUnavailable, "the batcher is going away"));
   replicas_.clear();
@@ -151,13 +153,32 @@ void VersionQueue::Configure(std::shared_ptr<const ServedVersion> version, Cache
 }
 
 void VersionQueue::Retire(std::shared_ptr<VersionQueue> self) {
+  TakeArrivals();  // they came before
   retired_ = true;
   self_ = std::move(self);
   Schedule();
 }
 
-void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash) {
+void VersionQueue::TakeArrivals() {
+  if (arrivals_.empty()) return;
   const TimeNs now = clock_.Now();
+  looking_up_.swap(arrivals_);
+  for (Arrival& arrival : looking_up_) {
+    if (place_.cache != nullptr && !arrival.call.scope()->cancelled()) {
+      const cache::PredictionCache::Key key{place_.space, arrival.key.view(), arrival.key_hash};
+      auto kept = KeptAnswer(*place_.cache, key, arrival.call.trace,
+                             {*version_, model_name_, version_name_, *stats_, clock_});
+      if (kept.has_value()) {
+        arrival.call.Finish(std::move(*kept));
+        continue;
+      }
+    }
+    Enqueue(std::move(arrival.call), std::move(arrival.key), arrival.key_hash, now);
+  }
+  looking_up_.clear();
+}
+
+void VersionQueue::Enqueue(InferCall call, Slice key, uint64_t key_hash, TimeNs now) {
   if (retired_) {
     stats_->calls.Ended(ErrorKind::kUnavailable);
     call.Finish(Failure(ErrorKind::kUnavailable,
@@ -313,6 +334,7 @@ const batching::Paces& VersionQueue::PacesOf() {
 }
 
 void VersionQueue::Flush() {
+  TakeArrivals();
   ExpireDue();
   Pump();
   DoubtOverdue();

@@ -59,7 +59,17 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   // `self` keeps the queue until they have been answered.
   void Retire(std::shared_ptr<VersionQueue> self);
   // A call of this loop, checked: its request has its rows. `key` empty: neither cached nor joined.
-  void Enqueue(InferCall call, Slice key, uint64_t key_hash);
+  void Enqueue(InferCall call, Slice key, uint64_t key_hash) {
+    Enqueue(std::move(call), std::move(key), key_hash, clock_.Now());
+  }
+  // Likewise, but it may be that the cache knows the answer; `key` is not empty. Looked up at the end of the
+  // turn, with those that come in it: by then the memory that a look-up touches has come, for which
+  // each would wait by itself otherwise. Nothing is answered later for it, since what a turn answers is
+  // sent at its end.
+  void LookUp(InferCall call, Slice key, uint64_t key_hash) {
+    arrivals_.push_back({std::move(call), std::move(key), key_hash});
+    Schedule();
+  }
 
   void Flush() override;
   void OnCallerLeft(Work& work, const Ticket& left) override;
@@ -68,6 +78,13 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   void OnReplicaChanged() override;
 
  private:
+  struct Arrival {
+    InferCall call;
+    Slice key;
+    uint64_t key_hash;
+  };
+  void TakeArrivals();
+  void Enqueue(InferCall call, Slice key, uint64_t key_hash, TimeNs now);
   std::unique_ptr<Work> NewWork(InferCall call, TimeNs now, Slice key, uint64_t key_hash);
   bool Join(InferCall* call, const Slice& key, uint64_t key_hash, TimeNs now);
   // Moves a work that waits to where one who has joined it would wait, if that is sooner.
@@ -133,6 +150,7 @@ class VersionQueue final : public WorkOwner, public ReplicaOwner, public net::Fl
   std::vector<std::unique_ptr<Replica>> leaving_;  // out of the configuration, with work to end
   net::Timer seal_timer_, expiry_timer_, overdue_timer_;
   TimeNs expiry_at_ = kNever, overdue_at_ = kNever;
+  std::vector<Arrival> arrivals_, looking_up_;  // to be looked up; those that are
   std::vector<batching::QueueEntry*> taken_, expired_;  // scratch
   batching::Paces paces_;                             // scratch
 };
