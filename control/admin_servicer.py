@@ -19,14 +19,15 @@ class AdminServicer(pb_grpc.AdminServicer):
     Args:
         report: its state and counters.
         spans: those of the traces of these ids, or of the latest calls where there are none.
-        window: what it counted from so many seconds ago to so many seconds ago; None: it remembers nothing.
+        window: what it counted from so many seconds ago to so many seconds ago, of a model or (empty) of all;
+            None: it remembers nothing.
     """
 
     def __init__(
         self,
         report: Callable[[], pb.GetStatsResponse],
         spans: Callable[[Sequence[str]], list[dict[str, Any]]],
-        window: Callable[[float, float], pb.GetWindowResponse] | None = None,
+        window: Callable[[float, float, str], pb.GetWindowResponse] | None = None,
     ) -> None:
         self._report = report
         self._spans = spans
@@ -48,6 +49,6 @@ class AdminServicer(pb_grpc.AdminServicer):
         if self._window is None:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "this process remembers nothing of its counters")
         try:
-            return self._window(request.from_s, request.to_s)
+            return self._window(request.from_s, request.to_s, request.model)
         except InvalidArgument as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))

@@ -26,6 +26,7 @@ KEEP_S = 3660.0
 _MINUTE_S = 60.0
 #: The most series of a look, in order of their metrics.
 MOST_SERIES = 4000
+_LABELS = {family.name: family.labels for family in FAMILIES}
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,16 @@ class History:
             packed[key] = known if known == data else data
         self._looks = (*_thin(self._looks, now_s), _Look(now_s, counts, packed))
 
-    def window(self, stats: Stats, *, from_s: float, to_s: float = 0.0) -> tuple[float, float, Window]:
+    def window(
+        self, stats: Stats, *, from_s: float, to_s: float = 0.0, model: str = ""
+    ) -> tuple[float, float, Window]:
         """What was counted from so many seconds ago to so many seconds ago.
 
         Args:
             stats: the counters as they are now.
             from_s: when it begins.
             to_s: when it ends; 0: now.
+            model: only series of this model, of those metrics that tell models apart; empty: of all.
 
         Returns:
             When it did begin and end, in seconds ago, and what was counted.
@@ -94,12 +98,16 @@ class History:
             distributions = {key: _unpack(data) for key, data in end.distributions.items()}
         else:
             end = _Look(now_s, {}, {})
-            counts, gauges, distributions = _read(stats)
+            counts, gauges, distributions = _read(stats, model)
         grown = {key: value - _before(begin.counts.get(key, 0.0), value) for key, value in counts.items()}
         window = Window(
             max(0.0, end.at_s - begin.at_s),
-            grown | gauges,
-            {key: _since(begin.distributions.get(key), seen) for key, seen in distributions.items()},
+            {key: value for key, value in (grown | gauges).items() if _is_of(model, key)},
+            {
+                key: _since(begin.distributions.get(key), seen)
+                for key, seen in distributions.items()
+                if _is_of(model, key)
+            },
         )
         return now_s - begin.at_s, now_s - end.at_s, window
 
@@ -121,13 +129,20 @@ def _thin(looks: tuple[_Look, ...], now_s: float) -> list[_Look]:
     return kept
 
 
-def _read(stats: Stats) -> tuple[dict[Key, float], dict[Key, float], dict[Key, HistogramSnapshot]]:
-    """Counters, gauges and distributions."""
+def _is_of(model: str, key: Key) -> bool:
+    labels = _LABELS[key[0]]
+    return not model or "model" not in labels or key[1][labels.index("model")] == model
+
+
+def _read(
+    stats: Stats, model: str = ""
+) -> tuple[dict[Key, float], dict[Key, float], dict[Key, HistogramSnapshot]]:
+    """Counters, gauges and distributions; of one model, or of all."""
     found: dict[str, dict[Key, object]] = {"counter": {}, "gauge": {}, "histogram": {}}
     left = MOST_SERIES
     for family in FAMILIES:
         for labels, value in find(family, stats):
-            if left > 0:
+            if left > 0 and _is_of(model, (family.name, labels)):
                 found[family.kind][family.name, labels] = value
                 left -= 1
     counts, gauges = (

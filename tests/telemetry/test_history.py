@@ -9,6 +9,7 @@ import pytest
 from skysail.control.errors import InvalidArgument
 from skysail.native import Histogram
 from skysail.proto import admin_pb2
+from skysail.telemetry import history
 from skysail.telemetry.history import History
 from skysail.telemetry.window import Window, decode, encode, join
 
@@ -117,3 +118,14 @@ def test_series_of_other_releases_are_passed_over() -> None:
         admin_pb2.Series(metric=REQUESTS, labels=["a", "b", "c"], value=1),
     ]
     assert decode(1.0, strange) == Window(1.0)
+
+
+def test_one_model_s_series_can_be_asked_for_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many others there are: those do not count against the bound."""
+    monkeypatch.setattr(history, "MOST_SERIES", 3)
+    versions = {"1": {"ended": {"ok": 5}}, "2": {"ended": {"ok": 7}}}
+    stats = {"batcher": {"models": {name: versions for name in "abcdefgh"}}, "build": {"batcher": {"1.0": 1}}}
+    _, _, window = History().window(stats, from_s=1e12, model="h")
+    assert window.total("skysail_batcher_requests", model="h", version="2") == 7
+    assert window.total("skysail_batcher_requests", model="a") == 0
+    assert window.distinct("skysail_batcher_requests", "model") == ["h"]

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x19skysail/proto/admin.proto\x12\nskysail.v1\"\x11\n\x0fGetStatsRequest\"$\n\x0fGetSpansRequest\x12\x11\n\ttrace_ids\x18\x01 \x03(\t\"&\n\x10GetSpansResponse\x12\x12\n\nspans_json\x18\x01 \x01(\t\"}\n\x10GetStatsResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x18\n\x10\x61pplied_revision\x18\x04 \x01(\x03\x12\x10\n\x08uptime_s\x18\x05 \x01(\x01\x12\x12\n\nstats_json\x18\x06 \x01(\t\"0\n\x10GetWindowRequest\x12\x0e\n\x06\x66rom_s\x18\x01 \x01(\x01\x12\x0c\n\x04to_s\x18\x02 \x01(\x01\"o\n\x11GetWindowResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x66rom_s\x18\x03 \x01(\x01\x12\x0c\n\x04to_s\x18\x04 \x01(\x01\x12\"\n\x06series\x18\x05 \x03(\x0b\x32\x12.skysail.v1.Series\"g\n\x06Series\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12.\n\x0c\x64istribution\x18\x04 \x01(\x0b\x32\x18.skysail.v1.Distribution\"<\n\x0c\x44istribution\x12\x0f\n\x07\x62uckets\x18\x01 \x03(\r\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x04\x12\x0b\n\x03sum\x18\x03 \x01(\x04\x32\xdf\x01\n\x05\x41\x64min\x12\x45\n\x08GetStats\x12\x1b.skysail.v1.GetStatsRequest\x1a\x1c.skysail.v1.GetStatsResponse\x12H\n\tGetWindow\x12\x1c.skysail.v1.GetWindowRequest\x1a\x1d.skysail.v1.GetWindowResponse\x12\x45\n\x08GetSpans\x12\x1b.skysail.v1.GetSpansRequest\x1a\x1c.skysail.v1.GetSpansResponseb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x19skysail/proto/admin.proto\x12\nskysail.v1\"\x11\n\x0fGetStatsRequest\"$\n\x0fGetSpansRequest\x12\x11\n\ttrace_ids\x18\x01 \x03(\t\"&\n\x10GetSpansResponse\x12\x12\n\nspans_json\x18\x01 \x01(\t\"}\n\x10GetStatsResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x18\n\x10\x61pplied_revision\x18\x04 \x01(\x03\x12\x10\n\x08uptime_s\x18\x05 \x01(\x01\x12\x12\n\nstats_json\x18\x06 \x01(\t\"?\n\x10GetWindowRequest\x12\x0e\n\x06\x66rom_s\x18\x01 \x01(\x01\x12\x0c\n\x04to_s\x18\x02 \x01(\x01\x12\r\n\x05model\x18\x03 \x01(\t\"o\n\x11GetWindowResponse\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06\x66rom_s\x18\x03 \x01(\x01\x12\x0c\n\x04to_s\x18\x04 \x01(\x01\x12\"\n\x06series\x18\x05 \x03(\x0b\x32\x12.skysail.v1.Series\"g\n\x06Series\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\r\n\x05value\x18\x03 \x01(\x01\x12.\n\x0c\x64istribution\x18\x04 \x01(\x0b\x32\x18.skysail.v1.Distribution\"<\n\x0c\x44istribution\x12\x0f\n\x07\x62uckets\x18\x01 \x03(\r\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x04\x12\x0b\n\x03sum\x18\x03 \x01(\x04\x32\xdf\x01\n\x05\x41\x64min\x12\x45\n\x08GetStats\x12\x1b.skysail.v1.GetStatsRequest\x1a\x1c.skysail.v1.GetStatsResponse\x12H\n\tGetWindow\x12\x1c.skysail.v1.GetWindowRequest\x1a\x1d.skysail.v1.GetWindowResponse\x12\x45\n\x08GetSpans\x12\x1b.skysail.v1.GetSpansRequest\x1a\x1c.skysail.v1.GetSpansResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -30,13 +30,13 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_GETSTATSRESPONSE']._serialized_start=138
   _globals['_GETSTATSRESPONSE']._serialized_end=263
   _globals['_GETWINDOWREQUEST']._serialized_start=265
-  _globals['_GETWINDOWREQUEST']._serialized_end=313
-  _globals['_GETWINDOWRESPONSE']._serialized_start=315
-  _globals['_GETWINDOWRESPONSE']._serialized_end=426
-  _globals['_SERIES']._serialized_start=428
-  _globals['_SERIES']._serialized_end=531
-  _globals['_DISTRIBUTION']._serialized_start=533
-  _globals['_DISTRIBUTION']._serialized_end=593
-  _globals['_ADMIN']._serialized_start=596
-  _globals['_ADMIN']._serialized_end=819
+  _globals['_GETWINDOWREQUEST']._serialized_end=328
+  _globals['_GETWINDOWRESPONSE']._serialized_start=330
+  _globals['_GETWINDOWRESPONSE']._serialized_end=441
+  _globals['_SERIES']._serialized_start=443
+  _globals['_SERIES']._serialized_end=546
+  _globals['_DISTRIBUTION']._serialized_start=548
+  _globals['_DISTRIBUTION']._serialized_end=608
+  _globals['_ADMIN']._serialized_start=611
+  _globals['_ADMIN']._serialized_end=834
 # @@protoc_insertion_point(module_scope)

@@ -116,17 +116,21 @@ class GetWindowRequest(google.protobuf.message.Message):
 
     FROM_S_FIELD_NUMBER: builtins.int
     TO_S_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
     from_s: builtins.float
     """How many seconds ago it begins; what began later than that begins with the process."""
     to_s: builtins.float
     """How many seconds ago it ends; 0: now."""
+    model: builtins.str
+    """Only series of this model, of those metrics that tell models apart; empty: of all."""
     def __init__(
         self,
         *,
         from_s: builtins.float = ...,
         to_s: builtins.float = ...,
+        model: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["from_s", b"from_s", "to_s", b"to_s"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["from_s", b"from_s", "model", b"model", "to_s", b"to_s"]) -> None: ...
 
 global___GetWindowRequest = GetWindowRequest
 
