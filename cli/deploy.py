@@ -62,6 +62,9 @@ def deploy(
         int | None,
         typer.Option(min=0, max=16, help=r"Versions kept loaded after the calls left them. \[1 at first]"),
     ] = None,
+    route: Annotated[
+        bool, typer.Option(help="Send the model's calls there. --no-route: load and warm it only.")
+    ] = True,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", help="An input, as x:FP32:[-1,16]; repeatable.")
     ] = None,
@@ -110,12 +113,19 @@ def deploy(
             if value is not None
         },
         keep_warm=keep_warm,
+        route=route,
         timeout_s=timeout_s,
         origin=origin(reason),
     )
     done = asyncio.run(deploy_model(Home.from_environment(), request, note))
     if as_json:
         print_json(done.encode())
+        return
+    if not route:
+        print(
+            f"{done.model} version {done.version} is loaded and warm, and gets no calls yet. Go on with\n"
+            f"  skysail rollout {done.model} --to {done.version}"
+        )
         return
     print(
         f"{done.model} version {done.version} is served by {done.replicas} replica"

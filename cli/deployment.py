@@ -49,6 +49,7 @@ class Request:
     cache: bool | None
     resources: Mapping[str, int]
     keep_warm: int | None
+    route: bool
     timeout_s: float
     origin: Origin
 
@@ -75,7 +76,9 @@ class Deployed:
 
 
 async def deploy_model(home: Home, request: Request, note: Callable[[str], None]) -> Deployed:
-    """Deploys a version and sends its model's calls there; returns when every service does so.
+    """Deploys a version and, unless asked not to, sends its model's calls there.
+
+    Returns when every service does so.
 
     Raises:
         SkysailError: it could not be deployed; calls go where they went before.
@@ -86,6 +89,10 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
     digest, uri = ArtefactStore(home.artefacts).put(files)
     async with open_store(home) as store:
         before = await read_snapshot(store)
+        if not request.route and request.name not in before.models:
+            raise FailedPrecondition(
+                f"the first version of model {request.name!r} takes its calls: leave out --no-route"
+            )
         version = _named(
             before,
             Version.make(
@@ -123,9 +130,12 @@ async def deploy_model(home: Home, request: Request, note: Callable[[str], None]
         except BaseException:
             await _undo(store, before, version, request.origin)
             raise
-        revision = await changes.set_route(store, request.name, {version.version: 1.0}, origin=request.origin)
-        await wait_applied(store, revision, timeout_s=request.timeout_s)
-        if (old := before.models.get(request.name)) is not None:
+        revision = await registered(store, version)
+        if request.route:
+            share = {version.version: 1.0}
+            revision = await changes.set_route(store, request.name, share, origin=request.origin)
+            await wait_applied(store, revision, timeout_s=request.timeout_s)
+        if request.route and (old := before.models.get(request.name)) is not None:
             await changes.rest(store, request.name, old.versions, origin=request.origin)
     return Deployed(
         model=request.name,

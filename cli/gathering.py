@@ -118,6 +118,16 @@ def summary(mesh: RunningMesh, before: Sample, now: Sample) -> dict[str, Any]:
             for model in snapshot.models.values()
             for name in model.versions
         ],
+        "rollouts": [
+            {
+                "model": one.model,
+                "version": one.version,
+                "share": one.steps[one.step],
+                "state": one.state,
+                "reason": one.reason,
+            }
+            for one in snapshot.rollouts.values()
+        ],
         "replicas": [
             {
                 "model": one.model,

@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from skysail.cli import apply, deploy, history, latency, logs, predict, services, status, top, trace, up
+from skysail.cli import (
+    apply,
+    deploy,
+    history,
+    latency,
+    logs,
+    predict,
+    rollout,
+    services,
+    status,
+    top,
+    trace,
+    up,
+)
 
 __all__ = ["app", "main"]
 
@@ -36,7 +49,7 @@ def root(
         os.environ["SKYSAIL_DEBUG"] = "1"
 
 
-for module in (up, deploy, predict, history, status, top, latency, trace, logs, apply, services):
+for module in (up, deploy, rollout, predict, history, status, top, latency, trace, logs, apply, services):
     module.register(app)
 
 

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from skysail.cli.output import note, print_json
 from skysail.cli.transition import bring_about
 from skysail.cli.waiting import open_store, read_snapshot
-from skysail.control import configuration
+from skysail.control import configuration, rollouts
 from skysail.control.configuration import Configuration, Difference
 from skysail.control.errors import FailedPrecondition
 from skysail.control.home import Home
@@ -49,8 +49,11 @@ async def carry_out(
     """
     home = Home.from_environment()
     async with open_store(home) as store:
-        now = configuration.of_snapshot(await read_snapshot(store))
-        after = wanted(now)
+        snapshot = await read_snapshot(store)
+        # Rollouts are in no file, and in no revision that is restored: they stay unless one is wanted.
+        running = rollouts.documents(snapshot)
+        now = {**configuration.of_snapshot(snapshot), **running}
+        after = {**running, **wanted(now)}
         configuration.check(after, before=now)
         plan = configuration.differences(now, after)
         revision = None

@@ -137,6 +137,21 @@ def render(found: dict[str, Any]) -> Group:
             refused="refused",
             MiB="memory_mib",
         ),
+        *(
+            [
+                table(
+                    "Rollouts",
+                    found["rollouts"],
+                    model="model",
+                    version="version",
+                    percent="share",
+                    state="state",
+                    reason="reason",
+                )
+            ]
+            if found["rollouts"]
+            else []
+        ),
         table(
             "Replicas",
             found["replicas"],

@@ -18,6 +18,7 @@ from skysail.control import configuration, keys
 from skysail.control.configuration import Configuration
 from skysail.control.default_output import encode_default
 from skysail.control.errors import AlreadyExists, Conflict, FailedPrecondition, InvalidArgument, NotFound
+from skysail.control.rollout import Rollout
 from skysail.control.schema import Application, Document, Model, Resources, Version, VersionTarget
 from skysail.control.store import Store
 from skysail.control.transaction import UNSTATED, Draft, Origin, commit
@@ -258,7 +259,7 @@ async def remove_version(store: Store, model: str, version: str, *, origin: Orig
 
 
 async def remove_model(store: Store, model: str, *, origin: Origin = UNSTATED) -> int:
-    """Removes a model, its versions, and the application that is its alone.
+    """Removes a model, its versions, its rollout, and the application that is its alone.
 
     Raises:
         NotFound: there is none.
@@ -277,6 +278,8 @@ async def remove_model(store: Store, model: str, *, origin: Origin = UNSTATED) -
                 )
             draft.delete(key)
         draft.delete(keys.model(model))
+        if draft.get(Rollout, keys.rollout(model)) is not None:
+            draft.delete(keys.rollout(model))
         for key in draft.keys(f"{keys.model(model)}/"):
             draft.delete(key)
 

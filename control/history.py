@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import JsonValue
 
+from skysail.control import keys
 from skysail.control.errors import InvalidArgument, NotFound
 from skysail.control.fields import between, count, text
 from skysail.control.schema import Document
@@ -126,6 +127,8 @@ def undone(
 def gaps(documents: Mapping[str, JsonValue], changes: Sequence[Change]) -> dict[str, int]:
     """Documents that say something else than the record before left them at: edited by hand.
 
+    Rollouts are none: they note by themselves how far they are.
+
     Returns:
         By key: the revision of the first change that found it so; 0: it is so now.
     """
@@ -133,6 +136,8 @@ def gaps(documents: Mapping[str, JsonValue], changes: Sequence[Change]) -> dict[
     last: dict[str, JsonValue] = {}
     for change in changes:
         for key, edit in change.record.edits.items():
+            if not keys.is_applied(key):
+                continue
             if key in last and last[key] != edit.before:
                 found.setdefault(key, change.revision)
             last[key] = edit.after

@@ -3,6 +3,7 @@
     /skysail/v1/applications/<application>
     /skysail/v1/models/<model>
     /skysail/v1/models/<model>/versions/<version>
+    /skysail/v1/rollouts/<model>
     /skysail/v1/instances/<role>/<id>                     under a lease
     /skysail/v1/replicas/<model>/<version>/<id>           under a lease
 
@@ -20,9 +21,11 @@ __all__ = [
     "Key",
     "application",
     "instance",
+    "is_applied",
     "model",
     "parse",
     "replica",
+    "rollout",
     "version",
 ]
 
@@ -31,7 +34,7 @@ PREFIX = "/skysail/v1/"
 #: What a name may be: 1 to 128 letters, digits, dots, dashes and underscores, a letter or digit first.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
-DocumentKind = Literal["application", "model", "version", "instance", "replica"]
+DocumentKind = Literal["application", "model", "version", "rollout", "instance", "replica"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ def version(model_name: str, name: str) -> str:
     return f"{PREFIX}models/{model_name}/versions/{name}"
 
 
+def rollout(model_name: str) -> str:
+    """The key of a model's rollout, the one that runs or the latest."""
+    return f"{PREFIX}rollouts/{model_name}"
+
+
 def instance(role: str, instance_id: str) -> str:
     """The key of a service process."""
     return f"{PREFIX}instances/{role}/{instance_id}"
@@ -78,8 +86,16 @@ def parse(key: str) -> Key | None:
             return Key("model", (name,))
         case ["models", name, "versions", version_name]:
             return Key("version", (name, version_name))
+        case ["rollouts", name]:
+            return Key("rollout", (name,))
         case ["instances", role, instance_id]:
             return Key("instance", (role, instance_id))
         case ["replicas", model_name, version_name, replica_id]:
             return Key("replica", (model_name, version_name, replica_id))
     return None
+
+
+def is_applied(key: str) -> bool:
+    """Whether a change of it is one that services apply: not of an instance, nor of a rollout."""
+    parsed = parse(key)
+    return parsed is None or parsed.kind not in ("instance", "rollout")

@@ -37,6 +37,8 @@ def to_earlier(
 ) -> Configuration:
     """A model's calls go where they went at a revision, or (None) before the route changed last.
 
+    A rollout counts as one change, however many steps it took.
+
     Args:
         now: the configuration.
         documents: the same, encoded.
@@ -59,11 +61,20 @@ def to_earlier(
         return _routed(now, model, earlier)
     for change in reversed(changes):
         edit = change.record.edits.get(key)
-        if edit is not None and (earlier := _weights(edit.before)) and earlier != route:
+        if edit is None or _within_rollout(change, model):
+            continue
+        if (earlier := _weights(edit.before)) and earlier != route:
             return _routed(now, model, earlier)
     raise FailedPrecondition(
         f"the history knows no other route of model {model!r}: name a version with --to, or deploy one"
     )
+
+
+def _within_rollout(change: Change, model: str) -> bool:
+    """Whether a rollout ran before a change that it made: of a rollout only the route before it counts."""
+    edit = change.record.edits.get(keys.rollout(model))
+    before = edit.before if edit is not None else None
+    return isinstance(before, dict) and before.get("state", "running") in ("running", "paused")
 
 
 def _weights(document: JsonValue) -> dict[str, float]:

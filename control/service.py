@@ -160,6 +160,11 @@ class Service(ABC):
         return self._in_force
 
     @property
+    def store(self) -> Store:
+        """The configuration store."""
+        return self._store
+
+    @property
     def plane(self) -> Plane:
         """The data plane."""
         return self._plane
@@ -203,9 +208,9 @@ class Service(ABC):
         self.metrics_address = await self._metrics.start(self.options.metrics)
         await self.open_edges()
         self._failure = asyncio.get_running_loop().create_future()
-        self._spawn(self._mirror.run())
-        self._spawn(self._registration.run())
-        self._spawn(self._history.run(self.measurements))
+        self.spawn(self._mirror.run())
+        self.spawn(self._registration.run())
+        self.spawn(self._history.run(self.measurements))
 
     async def wait_ready(self) -> None:
         """Waits until calls are taken; raises what made that impossible."""
@@ -269,9 +274,11 @@ class Service(ABC):
             stats_json=json.dumps(stats),
         )
 
-    def window(self, from_s: float, to_s: float) -> admin_pb2.GetWindowResponse:
+    def window(self, from_s: float, to_s: float, model: str = "") -> admin_pb2.GetWindowResponse:
         """What was counted from so many seconds ago to so many seconds ago. On any thread."""
-        began_s, ended_s, window = self._history.window(self.measurements(), from_s=from_s, to_s=to_s)
+        began_s, ended_s, window = self._history.window(
+            self.measurements(), from_s=from_s, to_s=to_s, model=model
+        )
         return admin_pb2.GetWindowResponse(
             role=self.role, id=self.id, from_s=began_s, to_s=ended_s, series=encode(window)
         )
@@ -347,7 +354,8 @@ class Service(ABC):
         for name in ("", inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name):
             self._health.set(name, status)
 
-    def _spawn(self, work: Any) -> None:
+    def spawn(self, work: Any) -> None:
+        """Runs something for as long as the service does; when it raises, the service ends with it."""
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(self._on_done)
         self._tasks.append(task)

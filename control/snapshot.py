@@ -8,6 +8,7 @@ from typing import Any
 
 from skysail.control import keys
 from skysail.control.errors import InvalidArgument
+from skysail.control.rollout import Rollout
 from skysail.control.schema import Application, Document, Instance, Model, Replica, Version
 from skysail.control.store import Change, Listing
 
@@ -25,6 +26,7 @@ _TYPES: Mapping[keys.DocumentKind, type[Document]] = MappingProxyType(
         "application": Application,
         "model": Model,
         "version": Version,
+        "rollout": Rollout,
         "instance": Instance,
         "replica": Replica,
     }
@@ -35,6 +37,7 @@ _NAMES: Mapping[keys.DocumentKind, tuple[str, ...]] = MappingProxyType(
         "application": ("name",),
         "model": ("name",),
         "version": ("model", "version"),
+        "rollout": ("model",),
         "instance": ("role", "id"),
         "replica": ("model", "version", "id"),
     }
@@ -45,14 +48,16 @@ _NAMES: Mapping[keys.DocumentKind, tuple[str, ...]] = MappingProxyType(
 class Snapshot:
     """Everything that is configured and registered; never changes, may be shared by threads.
 
-    `revision` is that of the last change to anything but instances: services publish the revision that they
-    have applied in their own instance documents, which must not make anybody apply a new one.
+    `revision` is that of the last change to anything that services apply (see `keys.is_applied`): they
+    publish the revision that they have applied in their own instance documents, which must not make anybody
+    apply a new one, and a rollout that notes how far it is changes nothing for them.
     """
 
     revision: int = 0
     applications: Mapping[str, Application] = field(default_factory=_nothing)
     models: Mapping[str, Model] = field(default_factory=_nothing)
     versions: Mapping[tuple[str, str], Version] = field(default_factory=_nothing)
+    rollouts: Mapping[str, Rollout] = field(default_factory=_nothing)
     instances: Mapping[tuple[str, str], Instance] = field(default_factory=_nothing)
     replicas: Mapping[tuple[str, str, str], Replica] = field(default_factory=_nothing)
 
@@ -89,8 +94,7 @@ class Assembler:
                 self._remove(change.key)
             else:
                 self._put(change.key, change.value)
-            parsed = keys.parse(change.key)
-            if parsed is None or parsed.kind != "instance":
+            if keys.is_applied(change.key):
                 self._revision = max(self._revision, change.revision)
         return self._snapshot()
 
@@ -130,6 +134,7 @@ class Assembler:
             applications=MappingProxyType(sorts[Application]),
             models=MappingProxyType(sorts[Model]),
             versions=MappingProxyType(sorts[Version]),
+            rollouts=MappingProxyType(sorts[Rollout]),
             instances=MappingProxyType(sorts[Instance]),
             replicas=MappingProxyType(sorts[Replica]),
         )

@@ -116,7 +116,10 @@ async def commit(
         decide(draft)
         if not draft.writes:
             # Not the listing's revision, which every registration raises without anybody applying it.
-            return max((entry.revision for entry in listing.entries if not entry.lease), default=0)
+            return max(
+                (one.revision for one in listing.entries if not one.lease and keys.is_applied(one.key)),
+                default=0,
+            )
         record = Record.make(
             number=head + 1,
             at=datetime.now(UTC).isoformat(timespec="milliseconds"),

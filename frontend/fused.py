@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from skysail.control import catalogue, plan
+from skysail.control.rollout_loop import RolloutLoop
 from skysail.control.schema import Role
 from skysail.control.service import Plane
 from skysail.control.snapshot import Snapshot
@@ -53,3 +54,8 @@ class FusedService(FrontendService):
     def make_plane(self, loops: core.Loops) -> Plane:
         """All three stages."""
         return FusedPlane(loops, cache_bytes=self.options.cache_mib << 20)
+
+    async def start(self) -> None:
+        """As every service, and drives rollouts where it leads."""
+        await super().start()
+        self.spawn(RolloutLoop(self.store, lambda: self.snapshot, f"{self.role}/{self.id}").run())

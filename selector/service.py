@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from skysail.control.catalogue import Namespace
 from skysail.control.process import run
+from skysail.control.rollout_loop import RolloutLoop
 from skysail.control.schema import Role
 from skysail.control.service import Plane, Service
 from skysail.native import _core as core
@@ -23,6 +24,11 @@ class SelectorService(Service):
     def make_plane(self, loops: core.Loops) -> Plane:
         """Routes, in front of the batchers of the mesh."""
         return SelectorPlane(loops)
+
+    async def start(self) -> None:
+        """As every service, and drives rollouts where it leads."""
+        await super().start()
+        self.spawn(RolloutLoop(self.store, lambda: self.snapshot, f"{self.role}/{self.id}").run())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
