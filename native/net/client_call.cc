@@ -66,13 +66,14 @@ void ClientCall::OnHeader(std::string_view name, std::string_view value) {
     case 11:
       if (name == "grpc-status") {
         has_grpc_status_ = true;
+        if (has_grpc_status_) broken_ = Internal("the peer's answer has more than one grpc-status");
         grpc_status_ = KindOfGrpcStatus(value);
         return;
       }
       break;
     case 12:
       if (name == "content-type") {
-        grpc_content_ = value.substr(0, 16) == "application/grpc";
+        grpc_content_ = IsGrpcContent(value);
         return;
       }
       if (name == "grpc-message") {
@@ -106,8 +107,9 @@ void ClientCall::OnHeader(std::string_view name, std::string_view value) {
 void ClientCall::OnHeadersReceived(bool end_stream) {
   if (handler_ == nullptr || end_stream) return;  // trailers: looked at once the messages are out
   if (http_status_ >= 100 && http_status_ < 200) {
-    metadata_ = Metadata();
-    return;
+    // What it costs adds up all the same, so that there cannot be any number of them.
+    if (broken_.kind() != ErrorKind::kResourceExhausted) broken_ = Status::Ok();
+    return ForgetBlock();
   }
   if (response_begun_) return;
   response_begun_ = true;
@@ -119,11 +121,18 @@ void ClientCall::OnHeadersReceived(bool end_stream) {
     return Abandon({ErrorKind::kUnknown, "the peer's answer is not of type application/grpc"});
   }
   if (!broken_.ok()) return Abandon(broken_);
-  const Metadata initial = std::exchange(metadata_, Metadata());
+  const Metadata initial = std::move(metadata_);
+  ForgetBlock();
   handler_->OnInitialMetadata(initial);
 }
 
 void ClientCall::OnMessageReceived(Slice message) {
+void ClientCall::ForgetBlock() {
+  metadata_ = Metadata();
+  has_grpc_status_ = false;
+  grpc_message_.clear();
+}
+
   if (handler_ != nullptr) handler_->OnMessage(std::move(message));
 }
 

@@ -64,6 +64,8 @@ class ClientCall final : public RpcStream, public ClientStream {
 
   void OnDeadline();
   // Ends the call and tells the peer to stop.
+  // The header block that has come says nothing about how the call ends.
+  void ForgetBlock();
   void Abandon(Status status);
   Status FinalStatus();
   Status ResetStatus(uint32_t error_code) const;

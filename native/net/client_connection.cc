@@ -40,7 +40,7 @@ bool ClientConnection::StartCall(ClientCall* call, std::string_view path,
   headers.AddStatic(":path", path);
   headers.AddStatic(":authority", authority_);
   headers.AddStatic("te", "trailers");
-  headers.AddStatic("content-type", "application/grpc");
+  headers.AddStatic("content-type", kContentType);
   headers.AddStatic("grpc-accept-encoding", kAcceptedEncodings);
   if (options.compress) headers.AddStatic("grpc-encoding", "gzip");
   std::array<char, 16> timeout;

@@ -93,7 +93,7 @@ std::vector<H2Case> CasesOf(const Rows& rows) {
 }
 
 // Runs cases against our endpoint of one role.
-class H2CaseTest : public ::testing::TestWithParam<H2Case> {
+class H2CaseTest : public ::testing::Test {
  protected:
   void Run(const H2Case& c) {
     Enter(c.state);

@@ -67,7 +67,6 @@ class ClientCase : public H2CaseTest {
     ExpectAnswered();
   }
 
- private:
   // Takes the channel's connection, a new one if need be, and exchanges SETTINGS.
   void Accept() {
     int fd = -1;
@@ -97,6 +96,7 @@ class ClientCase : public H2CaseTest {
     if (!settled_) peer_->Send(Settings({}) + SettingsAck());
     settled_ = true;
   }
+
   static ChannelOptions Options() {
     ChannelOptions options;
     options.backoff_initial = options.backoff_max = kMillisecond;

@@ -134,7 +134,7 @@ std::vector<H2Case> Compression() {
   return cases;
 }
 
-using ClientHttp2 = ClientCase;
+class ClientHttp2 : public ClientCase, public ::testing::WithParamInterface<H2Case> {};
 TEST_P(ClientHttp2, EndsAsItMust) { Run(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(States, ClientHttp2, ::testing::ValuesIn(CasesOf(kRows)), CaseName);
 INSTANTIATE_TEST_SUITE_P(Frames, ClientHttp2, ::testing::ValuesIn(Frames()), CaseName);

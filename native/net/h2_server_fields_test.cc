@@ -102,7 +102,7 @@ std::vector<H2Case> Compression() {
   return cases;
 }
 
-using ServerFields = ServerCase;
+class ServerFields : public ServerCase, public ::testing::WithParamInterface<H2Case> {};
 TEST_P(ServerFields, EndAsTheyMust) { Run(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(PseudoHeaders, ServerFields, ::testing::ValuesIn(PseudoHeaders()),
                          CaseName);

@@ -177,7 +177,7 @@ std::vector<H2Case> StreamIds() {
   };
 }
 
-using ServerFrames = ServerCase;
+class ServerFrames : public ServerCase, public ::testing::WithParamInterface<H2Case> {};
 TEST_P(ServerFrames, EndAsTheyMust) { Run(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Preface, ServerFrames, ::testing::ValuesIn(Preface()), CaseName);
 INSTANTIATE_TEST_SUITE_P(Shape, ServerFrames, ::testing::ValuesIn(Shape()), CaseName);

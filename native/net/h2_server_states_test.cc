@@ -43,7 +43,7 @@ const FrameInStates kRows[] = {
      kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored, kIgnored},
 };
 
-using ServerStates = ServerCase;
+class ServerStates : public ServerCase, public ::testing::WithParamInterface<H2Case> {};
 TEST_P(ServerStates, EndAsTheyMust) { Run(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Http2, ServerStates, ::testing::ValuesIn(CasesOf(kRows)), CaseName);
 

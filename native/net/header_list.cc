@@ -71,6 +71,12 @@ void HeaderList::AddMetadata(const Metadata& metadata) {
   }
 }
 
+bool IsGrpcContent(std::string_view type) {
+  return type.substr(0, kContentType.size()) == kContentType &&
+         (type.size() == kContentType.size() || type[kContentType.size()] == '+' ||
+          type[kContentType.size()] == ';');
+}
+
 bool AddReceivedPair(std::string_view name, std::string_view value, Metadata* metadata) {
   if (!IsBinary(name)) {
     metadata->Add(std::string(name), std::string(value));

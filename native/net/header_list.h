@@ -52,6 +52,10 @@ class HeaderList {
   std::forward_list<std::string> encoded_;
 };
 
+inline constexpr std::string_view kContentType = "application/grpc";
+// Whether it is that, alone or followed by "+proto" or ";charset=...".
+bool IsGrpcContent(std::string_view type);
+
 // Adds a received pair, decoding "-bin" values (several may be joined by commas). False when the
 // value is not base64.
 bool AddReceivedPair(std::string_view name, std::string_view value, Metadata* metadata);

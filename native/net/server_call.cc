@@ -8,19 +8,6 @@
 #include "net/server_connection.h"
 
 namespace skysail::net {
-namespace {
-
-constexpr std::string_view kContentType = "application/grpc";
-
-// "application/grpc", alone or followed by "+proto" or ";charset=...".
-bool IsGrpcContent(std::string_view type) {
-  return type.substr(0, kContentType.size()) == kContentType &&
-         (type.size() == kContentType.size() || type[kContentType.size()] == '+' ||
-          type[kContentType.size()] == ';');
-}
-
-}  // namespace
-
 ServerCall::ServerCall(ServerConnection* connection)
     : RpcStream(connection->options().max_message_bytes),
       loop_(connection->loop()),
