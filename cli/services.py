@@ -65,6 +65,10 @@ def serve_model(
     log_format: Annotated[str, typer.Option(help="human or json, on standard error.")] = "human",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     digest: Annotated[str, typer.Option(help="Refuse another artefact than this, as sha256:...")] = "",
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="How much a peer may do; repeatable. See docs/operating.md."),
+    ] = None,
 ) -> None:
     """Serve one model on its own; any Open Inference Protocol client can call it."""
     from skysail.control.launcher import SINGLE_THREADED
@@ -89,4 +93,5 @@ def serve_model(
         metrics=metrics,
         log_format=log_format,
         log_level=log_level,
+        limit=tuple(limit or ()),
     )

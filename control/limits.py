@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from skysail.control.errors import InvalidArgument
 from skysail.native import _core as core
 
-__all__ = ["parse_limits"]
+__all__ = ["all_limits", "parse_limits"]
 
 
 def parse_limits(texts: Iterable[str]) -> dict[str, int]:
@@ -27,3 +27,12 @@ def parse_limits(texts: Iterable[str]) -> dict[str, int]:
             )
         limits[name] = int(value)
     return limits
+
+
+def all_limits(texts: Iterable[str]) -> dict[str, int]:
+    """The same, with the default of each limit that is not set.
+
+    Raises:
+        InvalidArgument: naming the limit and what is legal.
+    """
+    return {name: default for name, default, *_ in core.server_limits()} | parse_limits(texts)

@@ -260,6 +260,7 @@ class Service(ABC):
         stats: dict[str, Any] = {role: stage.stats() for role, stage in self._plane.stages.items()}
         stats["server"] = self._server.stats()
         stats["tracing"] = self._tracing.counts()
+        stats["channels"] = core.channel_stats()
         stats["configuration"] = {
             "store_connected": self._mirror.connected,
             "rejected_documents": self._mirror.rejected,
@@ -292,6 +293,7 @@ class Service(ABC):
             "hops": hops,
             "server": self._server.stats(),
             "tracing": self._tracing.counts(),
+            "channels": core.channel_stats(),
             "build": {self.role: {__version__: 1}},
             "configuration": {
                 "applied_revision": self._mirror.applied_revision,

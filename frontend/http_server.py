@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from skysail.control.errors import FailedPrecondition
+from skysail.frontend.http_protocol import HttpPatience, PatientConfig
 
 __all__ = ["HttpServer"]
 
@@ -26,12 +27,14 @@ class HttpServer:
     Args:
         app: what to serve.
         drain_timeout_s: how long requests may take to finish when stopped.
+        patience: how long callers may take to say what they want.
     """
 
-    def __init__(self, app: ASGIApp, *, drain_timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, *, drain_timeout_s: float, patience: HttpPatience) -> None:
         self._server = _Server(
-            uvicorn.Config(
+            PatientConfig(
                 app,
+                patience=patience,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -3,8 +3,10 @@
 from typing import ClassVar
 
 from skysail.control.catalogue import Namespace
+from skysail.control.limits import all_limits
 from skysail.control.schema import Role
 from skysail.control.service import Plane, Service
+from skysail.frontend.http_protocol import HttpPatience
 from skysail.frontend.http_server import HttpServer
 from skysail.frontend.plane import FrontendPlane
 from skysail.frontend.rest import Rest
@@ -35,7 +37,11 @@ class FrontendService(Service):
             model_ready=self.model_ready,
             max_body_bytes=self.options.max_message_mib << 20,
         )
-        self._http = HttpServer(rest.app, drain_timeout_s=self.options.drain_timeout_s)
+        self._http = HttpServer(
+            rest.app,
+            drain_timeout_s=self.options.drain_timeout_s,
+            patience=HttpPatience.of(all_limits(self.options.limit)),
+        )
         self.http_address = await self._http.start(self.options.http)
 
     async def close_edges(self) -> None:

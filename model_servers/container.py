@@ -11,8 +11,9 @@ import asyncio
 import json
 import os
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -57,6 +58,7 @@ class ContainerOptions:
         max_pending: calls that may wait for the model. Batchers keep two; more serve callers without a
         batcher.
         drain_timeout_s: how long calls under way may take when the replica is told to stop.
+        limits: of what peers may do, by name; see `control.limits`.
     """
 
     model: str
@@ -71,6 +73,7 @@ class ContainerOptions:
     poll_us: int = POLL_US
     max_pending: int = 256
     drain_timeout_s: float = 10.0
+    limits: Mapping[str, int] = field(default_factory=dict)
 
 
 class Container:
@@ -90,7 +93,9 @@ class Container:
             signature=_native(model.signature),
             max_pending=options.max_pending,
         )
-        self._server = core.Server(self._loops, drain_timeout_s=options.drain_timeout_s)
+        self._server = core.Server(
+            self._loops, drain_timeout_s=options.drain_timeout_s, limits=dict(options.limits)
+        )
         self._tracing = Tracing(
             self._loops, TracingSettings.of(os.environ), role="model-server", instance=options.replica_id
         )

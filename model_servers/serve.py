@@ -13,6 +13,7 @@ from pathlib import Path
 
 from skysail.control.artefacts import Files, digest_of, verify
 from skysail.control.errors import CallFailed, Kind
+from skysail.control.limits import parse_limits
 from skysail.control.options import POLL_US
 from skysail.control.signature_text import format_tensor, parse_tensor
 from skysail.model_servers.adapter import Stated
@@ -43,17 +44,19 @@ def serve_model(
     metrics: str = "127.0.0.1:0",
     log_format: str = "human",
     log_level: str = "info",
+    limit: tuple[str, ...] = (),
 ) -> None:
     """Loads, warms up and serves a model until SIGTERM or SIGINT.
 
     Raises:
         SkysailError: it cannot be loaded, is not what `digest` says, or cannot listen there; or there is no
-            such format or level of logs.
+            such limit, or format or level of logs.
     """
     logs.configure(log_format, log_level)
     # Told to abort, because the model does not return, it prints where it is, and leaves no image of itself.
     faulthandler.enable()
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    limits = parse_limits(limit)
     source = parse_source(path, data)
     files = Files(source.path, source.data)
     if digest:
@@ -71,6 +74,7 @@ def serve_model(
         etcd=etcd,
         poll_us=poll_us,
         metrics=metrics,
+        limits=limits,
     )
     takes, gives = (
         ", ".join(map(format_tensor, specs)) for specs in (model.signature.inputs, model.signature.outputs)

@@ -394,6 +394,9 @@ def server_limits() -> list[tuple[str, int, int, int, str]]:
 def trace_faults() -> dict[str, int]:
     """How many trace headers of callers this process dropped because they were malformed, by name."""
 
+def channel_stats() -> dict[str, Any]:
+    """How often this process gave up peers that it calls, and calls to them, by reason."""
+
 @final
 class Spans(metaclass=_Bound):
     """Has the loops record spans, and keeps the latest `kept_spans` of them.

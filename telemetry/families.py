@@ -228,6 +228,11 @@ FAMILIES = (
     _counter(
         "server_accepts_put_off", "Accepts put off for want of file descriptors.", "server.accepts_put_off"
     ),
+    _counter(
+        "server_connections_retired",
+        "Connections told to go, being idle or old.",
+        "server.connections_retired",
+    ),
     _counter("server_calls", "Calls of every method.", "server.calls_started"),
     _gauge("server_calls_open", "Calls open now.", "server.calls_open"),
     _counter("server_calls_cancelled", "Calls whose caller left.", "server.calls_cancelled"),
@@ -239,8 +244,24 @@ FAMILIES = (
         "Connections cut off because the peer broke a limit, by limit.",
         "server.cut_off.{reason}",
     ),
+    _counter(
+        "server_calls_over_limit",
+        "Calls ended or refused because they passed a limit, by limit.",
+        "server.calls_over_limit.{reason}",
+    ),
     _counter("server_read_bytes", "Bytes read from connections.", "server.bytes_read"),
     _counter("server_written_bytes", "Bytes written to connections.", "server.bytes_written"),
+    # What a service calls.
+    _counter(
+        "channel_cut_off",
+        "Connections to other services given up because the peer broke a limit, by limit.",
+        "channels.cut_off.{reason}",
+    ),
+    _counter(
+        "channel_calls_over_limit",
+        "Calls to other services ended because they passed a limit, by limit.",
+        "channels.calls_over_limit.{reason}",
+    ),
     # The supervisor of a mesh.
     _gauge("supervisor_process_running", "1 while the process runs, else 0.", _PROCESS + "running"),
     _counter(

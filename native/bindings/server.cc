@@ -11,6 +11,7 @@
 #include "bindings/loops.h"
 #include "bindings/seconds.h"
 #include "bindings/server_stream.h"
+#include "net/channel_counters.h"
 #include "net/grpc_server.h"
 #include "services/health_endpoint.h"
 #include "services/infer_endpoint.h"
@@ -41,6 +42,28 @@ std::unique_ptr<net::StreamHandler> HandToPython(net::ServerStream& stream, cons
     });
   }
   return bridge->NewHandler();
+}
+
+// `counts`: whatever tells how often each reason was.
+template <typename Counts>
+void CountByReason(const Counts& counts, py::dict& dict) {
+  py::dict cut_off, over_limit;
+  for (size_t i = 1; i < net::kOffences; ++i) {
+    const auto offence = static_cast<net::Offence>(i);
+    cut_off[py::str(net::OffenceName(offence))] = counts.of(offence);
+  }
+  for (size_t i = 0; i < net::kOverruns; ++i) {
+    const auto overrun = static_cast<net::Overrun>(i);
+    over_limit[py::str(net::OverrunName(overrun))] = counts.of(overrun);
+  }
+  dict["cut_off"] = cut_off;
+  dict["calls_over_limit"] = over_limit;
+}
+
+py::dict ChannelStats() {
+  py::dict dict;
+  CountByReason(net::ChannelCounters::OfProcess(), dict);
+  return dict;
 }
 
 class Server {
@@ -95,17 +118,14 @@ class Server {
     dict["connections_open"] = stats.connections_open;
     dict["connections_refused"] = stats.connections_refused;
     dict["accepts_put_off"] = stats.accepts_put_off;
+    dict["connections_retired"] = stats.connections_retired;
     dict["calls_started"] = stats.calls_started;
     dict["calls_open"] = stats.calls_open;
     dict["calls_cancelled"] = stats.calls_cancelled;
     dict["protocol_errors"] = stats.protocol_errors;
     dict["bytes_read"] = stats.bytes_read;
     dict["bytes_written"] = stats.bytes_written;
-    py::dict cut_off;
-    for (size_t i = 1; i < net::kOffences; ++i) {
-      cut_off[py::str(net::OffenceName(static_cast<net::Offence>(i)))] = stats.offences[i];
-    }
-    dict["cut_off"] = cut_off;
+    CountByReason(stats, dict);
     return dict;
   }
 
@@ -182,6 +202,8 @@ void BindServer(py::module_& module) {
       .def("stats", &Server::Stats, "Counts of connections, calls and bytes since the start.");
   module.def("server_limits", &ServerLimits,
              "Name, default, lowest and highest value, and meaning of every limit of a server.");
+  module.def("channel_stats", &ChannelStats,
+             "How often this process gave up peers that it calls, and calls to them, by reason.");
   py::module_::import("atexit").attr("register")(py::cpp_function(&StopDispatcher));
 }
 

@@ -52,6 +52,7 @@ void ClientCall::OnDeadline() {
 void ClientCall::OnHeader(std::string_view name, std::string_view value) {
   metadata_bytes_ += name.size() + value.size() + kHeaderOverhead;
   if (metadata_bytes_ > max_metadata_bytes_) {
+    if (broken_.kind() != ErrorKind::kResourceExhausted) session()->OnOverrun(Overrun::kMetadata);
     broken_ = ResourceExhausted("metadata of the answer exceeds the limit of " +
                                 std::to_string(max_metadata_bytes_) + " bytes");
     return session()->CheckHeaderBytes(metadata_bytes_);
@@ -65,8 +66,8 @@ void ClientCall::OnHeader(std::string_view name, std::string_view value) {
       break;
     case 11:
       if (name == "grpc-status") {
-        has_grpc_status_ = true;
         if (has_grpc_status_) broken_ = Internal("the peer's answer has more than one grpc-status");
+        has_grpc_status_ = true;
         grpc_status_ = KindOfGrpcStatus(value);
         return;
       }
@@ -126,17 +127,15 @@ void ClientCall::OnHeadersReceived(bool end_stream) {
   handler_->OnInitialMetadata(initial);
 }
 
-void ClientCall::OnMessageReceived(Slice message) {
 void ClientCall::ForgetBlock() {
   metadata_ = Metadata();
   has_grpc_status_ = false;
   grpc_message_.clear();
 }
 
+void ClientCall::OnMessageReceived(Slice message) {
   if (handler_ != nullptr) handler_->OnMessage(std::move(message));
 }
-
-void ClientCall::OnReceiveError(const Status& status) { Abandon(status); }
 
 void ClientCall::OnDrained() {
   if (handler_ != nullptr) handler_->OnWritable();

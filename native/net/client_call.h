@@ -55,7 +55,8 @@ class ClientCall final : public RpcStream, public ClientStream {
   void OnHeader(std::string_view name, std::string_view value) override;
   void OnHeadersReceived(bool end_stream) override;
   void OnMessageReceived(Slice message) override;
-  void OnReceiveError(const Status& status) override;
+  void OnReceiveError(const Status& status) override { Abandon(status); }
+  void OnStalled(const Status& status) override { Abandon(status); }
   void OnPeerDone() override;
   void OnDrained() override;
   bool OnLastDataFramed() override { return true; }
@@ -63,9 +64,9 @@ class ClientCall final : public RpcStream, public ClientStream {
   void OnGone(uint32_t error_code, const Status* connection_lost) override;
 
   void OnDeadline();
-  // Ends the call and tells the peer to stop.
   // The header block that has come says nothing about how the call ends.
   void ForgetBlock();
+  // Ends the call and tells the peer to stop.
   void Abandon(Status status);
   Status FinalStatus();
   Status ResetStatus(uint32_t error_code) const;

@@ -20,6 +20,7 @@
 #include "net/address.h"
 #include "net/event_loop.h"
 #include "net/metadata.h"
+#include "net/peer_limits.h"
 
 namespace skysail::net {
 
@@ -38,6 +39,9 @@ struct ChannelOptions {
   TimeNs keepalive_timeout = 5 * kSecond;
   bool keepalive_without_calls = false;
   bool stay_connected = false;               // after GOAWAY connect again without waiting for a call
+  // An answer that has begun must go on, and what we send must be taken: see PeerLimits.
+  TimeNs incomplete_timeout = PeerLimits().incomplete_timeout;
+  TimeNs untaken_timeout = PeerLimits().untaken_timeout;
   uint64_t random_seed = 0;                  // for the jitter; 0 seeds from the system
 };
 

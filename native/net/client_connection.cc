@@ -20,6 +20,10 @@ SessionOptions OptionsOf(const ChannelOptions& options) {
   session.keepalive_interval = options.keepalive_interval;
   session.keepalive_timeout = options.keepalive_timeout;
   session.keepalive_without_calls = options.keepalive_without_calls;
+  session.incomplete_timeout = options.incomplete_timeout;
+  session.untaken_timeout = options.untaken_timeout;
+  session.idle_timeout = 0;  // when to go is for the server to say
+  session.max_connection_age = 0;
   return session;
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "net/byte_stream.h"
+#include "net/channel_counters.h"
 #include "net/client_call.h"
 #include "net/client_channel.h"
 #include "net/h2_session.h"
@@ -43,7 +44,9 @@ class ClientConnection final : public H2Session {
   void OnGoaway() override;
   void OnStreamGone() override {}
   void OnTraffic(size_t, size_t) override {}
-  void OnOffence(Offence) override {}  // the calls' status says it
+  void OnOffence(Offence offence) override { ChannelCounters::OfProcess().Count(offence); }
+  void OnOverrun(Overrun overrun) override { ChannelCounters::OfProcess().Count(overrun); }
+  void OnRetired() override {}  // a channel never sends its peer away
   void OnClosed(const Status& why, bool protocol_error) override;
   void OnFinished() override { delete this; }
 

@@ -55,6 +55,7 @@ class Timer {
   void Set(EventLoop& loop, TimeNs at);
   void Cancel();
   bool armed() const { return loop_ != nullptr; }
+  TimeNs at() const { return armed() ? at_ : kNever; }
 
  private:
   friend class EventLoop;

@@ -4,6 +4,8 @@
 #ifndef SKYSAIL_NET_FRAME_SCANNER_H_
 #define SKYSAIL_NET_FRAME_SCANNER_H_
 
+#include <nghttp2/nghttp2.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +27,14 @@ class FrameScanner {
   // `skip`: bytes before the first frame (a client's preface).
   explicit FrameScanner(size_t skip) : payload_left_(skip) {}
 
+  // The frame that came last has not come to its end: a header block, or a frame other than DATA.
+  bool mid_frame() const {
+    if (last_.type == NGHTTP2_DATA) return false;
+    const bool in_block = (last_.type == NGHTTP2_HEADERS || last_.type == NGHTTP2_CONTINUATION) &&
+                          (last_.flags & NGHTTP2_FLAG_END_HEADERS) == 0;
+    return payload_left_ > 0 || in_block;
+  }
+
   // Takes bytes off the front of `input` until the head of a frame is complete (true, `head` is set) or
   // the input is used up.
   bool Next(std::string_view* input, FrameHead* head) {
@@ -45,12 +55,14 @@ class FrameScanner {
     }
     const auto byte = [bytes](int i) { return static_cast<uint8_t>(bytes[i]); };
     *head = {uint32_t{byte(0)} << 16 | uint32_t{byte(1)} << 8 | byte(2), byte(3), byte(4)};
+    last_ = *head;
     payload_left_ = head->length;
     return true;
   }
 
  private:
-  size_t payload_left_;    // of the frame whose head was found last
+  FrameHead last_;         // found last
+  size_t payload_left_;    // of that
   size_t head_bytes_ = 0;  // of head_, which a read cut in two
   char head_[kFrameHeadBytes];
 };

@@ -166,6 +166,7 @@ GrpcServer::Stats GrpcServer::stats() const {
     total.connections_open += counters.connections_open.value();
     total.connections_refused += counters.connections_refused.value();
     total.accepts_put_off += counters.accepts_put_off.value();
+    total.connections_retired += counters.connections_retired.value();
     total.calls_started += counters.calls_started.value();
     total.calls_open += counters.calls_open.value();
     total.calls_cancelled += counters.calls_cancelled.value();
@@ -173,6 +174,7 @@ GrpcServer::Stats GrpcServer::stats() const {
     total.bytes_read += counters.bytes_read.value();
     total.bytes_written += counters.bytes_written.value();
     for (size_t i = 0; i < kOffences; ++i) total.offences[i] += counters.offences[i].value();
+    for (size_t i = 0; i < kOverruns; ++i) total.overruns[i] += counters.overruns[i].value();
   }
   return total;
 }

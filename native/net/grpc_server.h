@@ -151,10 +151,13 @@ class GrpcServer {
   struct Stats {
     uint64_t connections_accepted, connections_open, connections_refused;
     uint64_t accepts_put_off;  // for want of descriptors
+    uint64_t connections_retired;  // told to go, being idle or old
     uint64_t calls_started, calls_open, calls_cancelled, protocol_errors;
     uint64_t bytes_read, bytes_written;
     std::array<uint64_t, kOffences> offences;
+    std::array<uint64_t, kOverruns> overruns;
     uint64_t of(Offence offence) const { return offences[static_cast<size_t>(offence)]; }
+    uint64_t of(Overrun overrun) const { return overruns[static_cast<size_t>(overrun)]; }
   };
   Stats stats() const;  // any thread
 

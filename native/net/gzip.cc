@@ -31,6 +31,24 @@ class Inflater {
   bool ready_;
 };
 
+// No deflate data unpacks to more than this many times its size.
+constexpr size_t kMostPacked = 1032;
+constexpr size_t kGzipOverhead = 18;  // head and tail
+
+// What gzip data says that it unpacks to; nothing where it is not gzip.
+std::optional<size_t> ClaimedBytes(std::string_view compressed) {
+  const auto byte = [compressed](size_t i) { return static_cast<uint8_t>(compressed[i]); };
+  if (compressed.size() < kGzipOverhead || byte(0) != 0x1f || byte(1) != 0x8b) return std::nullopt;
+  size_t bytes = 0;
+  for (size_t i = 1; i <= 4; ++i) bytes = bytes << 8 | byte(compressed.size() - i);
+  return bytes;
+}
+
+Status TooLarge(size_t max_bytes) {
+  return ResourceExhausted("received message decompresses to more than the limit of " +
+                           std::to_string(max_bytes) + " bytes");
+}
+
 }  // namespace
 
 std::optional<Encoding> ParseEncoding(std::string_view name) {
@@ -67,9 +85,14 @@ Result<Slice> Decompress(std::string_view compressed, size_t max_bytes) {
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
   stream.avail_in = static_cast<uInt>(compressed.size());
 
-  // One byte more than is allowed, so that a message of exactly the limit is told from a larger.
+  // One byte more than is allowed, so that a message of exactly the limit is told from a larger. What it says of
+  // itself is believed when that is too much, and no further than its own size makes likely.
   const size_t ceiling = max_bytes + 1;
-  size_t capacity = std::min(ceiling, std::max(kFirstGuess, compressed.size() * 4));
+  const std::optional<size_t> claimed = ClaimedBytes(compressed);
+  if (claimed && *claimed > max_bytes) return TooLarge(max_bytes);
+  const size_t guess = claimed ? std::min(*claimed, compressed.size() * kMostPacked) + 1
+                               : std::max(kFirstGuess, compressed.size() * 4);
+  size_t capacity = std::min(ceiling, guess);
   Block* block = Block::New(capacity);
   Slice owner(block, block->data(), 0);
   size_t size = 0;
@@ -78,11 +101,11 @@ Result<Slice> Decompress(std::string_view compressed, size_t max_bytes) {
     stream.avail_out = static_cast<uInt>(capacity - size);
     const int outcome = inflate(&stream, Z_NO_FLUSH);
     size = capacity - stream.avail_out;
-    if (size > max_bytes) {
-      return ResourceExhausted("received message decompresses to more than the limit of " +
-                               std::to_string(max_bytes) + " bytes");
+    if (size > max_bytes) return TooLarge(max_bytes);
+    if (outcome == Z_STREAM_END) {
+      if (stream.avail_in > 0) return Internal("received compressed message goes on behind its end");
+      return owner.Sub({block->data(), size});
     }
-    if (outcome == Z_STREAM_END) return owner.Sub({block->data(), size});
     if (outcome != Z_OK && outcome != Z_BUF_ERROR) {
       return Internal("received message is not valid compressed data");
     }

@@ -51,6 +51,7 @@ struct SessionCallbacks {
     H2Session* owner = Owner(user_data);
     const bool glutted = owner->unsent_ > owner->options_.max_unsent_bytes;
     RpcStream* stream = glutted ? nullptr : owner->NewStream(frame->hd.stream_id);
+    if (glutted) owner->OnOverrun(Overrun::kUnsent);
     if (stream == nullptr) {
       nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                                 NGHTTP2_REFUSED_STREAM);
@@ -172,14 +173,18 @@ struct SessionCallbacks {
 
   static int SendData(nghttp2_session*, nghttp2_frame*, const uint8_t* frame_header, size_t size,
                       nghttp2_data_source* source, void* user_data) {
-    constexpr size_t kWorthwhileBytes = 1024;
     H2Session* owner = Owner(user_data);
     auto* stream = static_cast<RpcStream*>(source->ptr);
     owner->output_.Copy(frame_header, kFrameHeadBytes);
     stream->outbound_.MoveTo(&owner->output_, size);
     owner->RemoveUnsent(size);
     // A peer that opens its window by the byte has not earned anything.
-    if (size >= kWorthwhileBytes || stream->outbound_.size() == 0) owner->budget_.OnFrameSent();
+    if (size >= Progress::kWorthwhileBytes || stream->outbound_.size() == 0) {
+      owner->budget_.OnFrameSent();
+      stream->sent_progress_.Complete();
+    } else {
+      stream->sent_progress_.Add(size);
+    }
     if (stream->outbound_.size() == 0 && !stream->sending_ended_ && !stream->drain_reported_) {
       owner->drained_.push_back(stream->id_);
     }
@@ -256,8 +261,8 @@ RpcStream* H2Session::Find(int32_t id) {
 
 void H2Session::Established() {
   ready_ = true;
-  timer_.Cancel();
-  ArmKeepalive();
+  clock_.Ready(loop_.TurnTime());
+  ArmTimer();
   OnEstablished();
 }
 

@@ -72,6 +72,7 @@ inline std::string Settings(std::initializer_list<std::pair<uint16_t, uint32_t>>
   }
   return Frame(NGHTTP2_SETTINGS, 0, stream, payload);
 }
+inline std::string ClientPreface() { return NGHTTP2_CLIENT_MAGIC + Settings({}); }
 inline std::string SettingsAck() { return Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, ""); }
 inline std::string PushPromise(int32_t stream, int32_t promised, const Fields& fields) {
   return Frame(NGHTTP2_PUSH_PROMISE, kEndHeaders, stream,

@@ -3,10 +3,12 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
 #include "net/h2_callbacks.h"
+#include "net/socket.h"
 
 namespace skysail::net {
 namespace {
@@ -48,6 +50,7 @@ H2Session::H2Session(EventLoop& loop, const SessionOptions& options)
       session_(NewNghttp2Session(options, this)),
       scanner_(options.server ? kClientPrefaceBytes : 0),
       budget_(options),
+      clock_(options_, options.keepalive_without_calls),
       timer_([this] { OnTimer(); }) {}
 
 H2Session::~H2Session() {
@@ -59,7 +62,12 @@ const std::string& H2Session::peer() const { return stream_->peer(); }
 
 void H2Session::Start(std::unique_ptr<ByteStream> stream) {
   stream_ = std::move(stream);
-  timer_.Set(loop_, loop_.TurnTime() + options_.handshake_timeout);
+  if (options_.keepalive_interval != 0) {
+    // The kernel gives a peer up that is gone while it owes an acknowledgement, which no PING could overtake.
+    SetUserTimeout(stream_->fd(), options_.keepalive_interval + options_.keepalive_timeout);
+  }
+  clock_.Start(loop_.TurnTime());
+  ArmTimer();
   interest_ = EPOLLIN;
   loop_.Watch(stream_->fd(), interest_, this);
   ContinueHandshake();
@@ -70,7 +78,7 @@ void H2Session::ContinueHandshake() {
   switch (result.kind) {
     case IoResult::Kind::kDone:
       connected_ = true;
-      last_heard_ = loop_.TurnTime();
+      clock_.Heard(loop_.TurnTime());
       write_blocked_ = false;
       RequestFlush();
       break;
@@ -93,15 +101,10 @@ void H2Session::OnReady(uint32_t events) {
   if (!connected_) return ContinueHandshake();
   if ((events & EPOLLOUT) != 0) {
     write_blocked_ = false;
-    Heard();  // a full socket has room again: the peer takes what we send
+    clock_.Heard(loop_.TurnTime());  // a full socket has room again: the peer takes what we send
     RequestFlush();
   }
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) ReadOnce();
-}
-
-void H2Session::Heard() {
-  last_heard_ = loop_.TurnTime();
-  ping_sent_ = false;
 }
 
 void H2Session::ReadOnce() {
@@ -120,7 +123,7 @@ void H2Session::ReadOnce() {
       case IoResult::Kind::kEnd:
         return Close(Unavailable("the peer closed the connection"));
       case IoResult::Kind::kError:
-        return Close(Unavailable(std::string("connection lost: ") + std::strerror(result.error)));
+        return Lose(result.error);
       case IoResult::Kind::kWantRead:
       case IoResult::Kind::kWantWrite:
         return;
@@ -130,7 +133,7 @@ void H2Session::ReadOnce() {
 
 void H2Session::Receive(const char* bytes, size_t size) {
   OnTraffic(size, 0);
-  Heard();
+  clock_.Heard(loop_.TurnTime());
   if (!Inspect({bytes, size})) return;
   const ssize_t taken =
       nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes), size);
@@ -148,11 +151,13 @@ bool H2Session::Inspect(std::string_view bytes) {
   const TimeNs now = loop_.TurnTime();
   FrameHead frame;
   while (scanner_.Next(&bytes, &frame)) {
+    if (frame.type != NGHTTP2_CONTINUATION) frame_since_ = now;
     const Offence offence = budget_.OnFrame(frame, now);
     if (offence == Offence::kNone) continue;
     Offend(offence);
     return false;
   }
+  if (scanner_.mid_frame()) Watch();
   return true;
 }
 
@@ -170,7 +175,8 @@ void H2Session::CutOff() {
   OnGoaway();  // first: a stream's end may start a new call
   EndStreams();
   output_.Copy(CalmDown().data(), CalmDown().size());
-  timer_.Set(loop_, loop_.TurnTime() + kLingerTimeout);
+  clock_.Leave(loop_.TurnTime() + kLingerTimeout);
+  ArmTimer();
 }
 
 void H2Session::Flush() {
@@ -188,13 +194,15 @@ void H2Session::WriteOut() {
     iovec pieces[kGather];
     const IoResult result = stream_->Write(pieces, output_.Gather(pieces, kGather));
     if (result.kind == IoResult::Kind::kError) {
-      return Close(Unavailable(std::string("connection lost: ") + std::strerror(result.error)));
+      return Lose(result.error);
     }
     if (result.kind != IoResult::Kind::kDone) {
       write_blocked_ = true;
+      Watch();
       return;
     }
     OnTraffic(0, result.bytes);
+    written_.Add(result.bytes);
     output_.Consume(result.bytes);
     if (!more && output_.empty()) return;
   }
@@ -263,7 +271,8 @@ void H2Session::Linger() {
   lingering_ = true;
   if (!cut_off_) OnGoaway();
   stream_->ShutdownWrite();
-  timer_.Set(loop_, loop_.TurnTime() + kLingerTimeout);
+  clock_.Leave(loop_.TurnTime() + kLingerTimeout);
+  ArmTimer();
 }
 
 void H2Session::Close(Status why) {
@@ -299,7 +308,8 @@ void H2Session::Drain() {
     // the last stream is named when its answer to a PING shows that it has heard.
     nghttp2_submit_shutdown_notice(session_);
     nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kDrainPing);
-    timer_.Set(loop_, loop_.TurnTime() + kDrainPingTimeout);
+    clock_.Drain(loop_.TurnTime() + kDrainPingTimeout);
+    ArmTimer();
   }
   RequestFlush();
 }
@@ -310,8 +320,7 @@ void H2Session::OnPingAck(const uint8_t* opaque) {
 
 void H2Session::NameLastStream() {
   if (std::exchange(last_stream_named_, true)) return;
-  timer_.Cancel();
-  ArmKeepalive();
+  clock_.LastStreamNamed();
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
                         nullptr, 0);
@@ -326,7 +335,10 @@ void H2Session::Attach(RpcStream* stream, int32_t id) {
   if (streams_ != nullptr) streams_->previous_ = stream;
   streams_ = stream;
   current_ = stream;
-  if (++open_streams_ == 1 && ready_) ArmKeepalive();
+  if (++open_streams_ > 1) return;
+  clock_.Busy(loop_.TurnTime());
+  clock_.Watch(loop_.TurnTime());
+  ArmTimer();
 }
 
 void H2Session::Detach(RpcStream* stream) {
@@ -338,35 +350,79 @@ void H2Session::Detach(RpcStream* stream) {
   if (stream->next_ != nullptr) stream->next_->previous_ = stream->previous_;
   if (current_ == stream) current_ = nullptr;
   unsent_ -= stream->unsent();
+  incomplete_ -= stream->held_incomplete_;
   stream->session_ = nullptr;
-  --open_streams_;
+  if (--open_streams_ == 0) clock_.Idle(loop_.TurnTime());
 }
 
 void H2Session::OnTimer() {
-  if (cut_off_) return Close(close_reason_);
-  if (lingering_) return Close(Unavailable("the connection was closed after GOAWAY"));
-  if (!ready_) {
-    return Close(Unavailable(connected_ ? "the peer sent no HTTP/2 settings in time"
-                                        : "the connection was not set up in time"));
+  for (;;) {
+    const PeerClock::Due due = clock_.Check(loop_.TurnTime());
+    if (due == PeerClock::Due::kNothing) break;
+    OnDue(due);
+    if (close_wanted_) return;
   }
-  if (draining_ && !last_stream_named_) return NameLastStream();  // the peer does not answer
-  if (options_.keepalive_interval == 0) return;
-  if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
-  if (ping_sent_) return Close(Unavailable("the peer did not answer a keep-alive PING"));
-  if (loop_.TurnTime() - last_heard_ < options_.keepalive_interval) return ArmKeepalive();
-  ping_sent_ = true;
-  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kKeepalivePing);
-  RequestFlush();
-  timer_.Set(loop_, loop_.TurnTime() + options_.keepalive_timeout);
+  ArmTimer();
 }
 
-void H2Session::ArmKeepalive() {
-  if (options_.keepalive_interval == 0 || lingering_ || cut_off_ || ping_sent_) return;
-  if (open_streams_ == 0 && !options_.keepalive_without_calls) return;
-  if (timer_.armed()) return;
-  // A session that was idle without calls is given half an interval before it is doubted.
-  const TimeNs heard = std::max(last_heard_, loop_.TurnTime() - options_.keepalive_interval / 2);
-  timer_.Set(loop_, heard + options_.keepalive_interval);
+void H2Session::OnDue(PeerClock::Due due) {
+  switch (due) {
+    case PeerClock::Due::kNothing:
+      return;
+    case PeerClock::Due::kEnd:
+      return Close(cut_off_ ? close_reason_ : Unavailable("the connection was closed after GOAWAY"));
+    case PeerClock::Due::kSlowHandshake:
+      return GiveUp(Offence::kSlowHandshake, connected_ ? "the peer sent no HTTP/2 settings in time"
+                                                        : "the connection was not set up in time");
+    case PeerClock::Due::kPing:
+      nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kKeepalivePing);
+      return RequestFlush();
+    case PeerClock::Due::kVanished:
+      return GiveUp(Offence::kVanished, "the peer did not answer a keep-alive PING");
+    case PeerClock::Due::kIdle:
+    case PeerClock::Due::kOld:
+      OnRetired();
+      return Drain();
+    case PeerClock::Due::kLook:
+      return LookForStalls();
+    case PeerClock::Due::kLastStream:
+      return NameLastStream();  // the peer does not answer
+  }
+}
+
+// Arms the timer for what the clock says, unless it fires before that anyway.
+void H2Session::ArmTimer() {
+  const TimeNs next = clock_.Next();
+  if (next < timer_.at()) timer_.Set(loop_, next);
+}
+
+void H2Session::Watch() {
+  if (clock_.Watch(loop_.TurnTime())) ArmTimer();
+}
+
+void H2Session::LookForStalls() {
+  const TimeNs now = loop_.TurnTime();
+  if (scanner_.mid_frame() && now - frame_since_ >= options_.incomplete_timeout) {
+    return Offend(Offence::kSlowHeaders);
+  }
+  if (written_.Stalled(write_blocked_ && connected_, now, options_.untaken_timeout)) {
+    return Offend(Offence::kSlowReader);
+  }
+  const bool reading = (interest_ & EPOLLIN) != 0;
+  ForEachStream([&](RpcStream* stream) { stream->LookForStalls(now, options_, reading); });
+  if (open_streams_ > 0 || write_blocked_ || scanner_.mid_frame()) Watch();
+}
+
+void H2Session::Lose(int error) {
+  const std::string why = std::string("connection lost: ") + std::strerror(error);
+  if (error == ETIMEDOUT) return GiveUp(Offence::kVanished, why);  // the kernel was the first to notice
+  Close(Unavailable(why));
+}
+
+// The connection ends and is counted; the peer is not told, since it would not understand.
+void H2Session::GiveUp(Offence offence, std::string why) {
+  if (offence_ == Offence::kNone) OnOffence(offence);
+  Close(Unavailable(std::move(why)));
 }
 
 }  // namespace skysail::net

@@ -24,7 +24,9 @@
 #include "net/offence.h"
 #include "net/output_buffer.h"
 #include "net/peer_budget.h"
+#include "net/peer_clock.h"
 #include "net/peer_limits.h"
+#include "net/progress.h"
 #include "net/reset_streams.h"
 #include "net/rpc_stream.h"
 
@@ -63,6 +65,8 @@ class H2Session : private IoHandler, private Flushable {
   void Offend(Offence offence);
   // The unpacked size of a header block, once it is over the limit.
   void CheckHeaderBytes(size_t bytes) { Offend(budget_.OnHeaderBytes(bytes)); }
+  // A call has gone too far, and is ended or refused for it.
+  virtual void OnOverrun(Overrun overrun) = 0;
   void RequestFlush() { loop_.FlushAtEndOfTurn(this); }
 
  protected:
@@ -77,6 +81,7 @@ class H2Session : private IoHandler, private Flushable {
   virtual void OnStreamGone() = 0;
   virtual void OnTraffic(size_t read, size_t written) = 0;
   virtual void OnOffence(Offence offence) = 0;  // once at most
+  virtual void OnRetired() = 0;  // idle or old, it is told to go
   virtual void OnClosed(const Status& why, bool protocol_error) = 0;
   virtual void OnFinished() = 0;  // delete the session now
 
@@ -98,6 +103,11 @@ class H2Session : private IoHandler, private Flushable {
   void RemoveUnsent(size_t bytes) { unsent_ -= bytes; }
   void ResumeData(RpcStream* stream);
   size_t credit_step() const { return credit_step_; }
+  // `held` bytes of incomplete messages instead of `before`; false when that is too much.
+  bool HoldIncomplete(size_t before, size_t held) {
+    incomplete_ += held - before;
+    return held <= before || incomplete_ <= options_.max_incomplete_bytes;
+  }
   void ReturnCredit(int32_t stream_id, size_t bytes);
 
   void OnReady(uint32_t events) override;
@@ -121,7 +131,12 @@ class H2Session : private IoHandler, private Flushable {
   RpcStream* Find(int32_t id);
   void Established();
   void OnTimer();
-  void ArmKeepalive();
+  void OnDue(PeerClock::Due due);
+  void ArmTimer();
+  void Watch();
+  void LookForStalls();
+  void Lose(int error);
+  void GiveUp(Offence offence, std::string why);
   void OnPingAck(const uint8_t* opaque);
   void NameLastStream();
 
@@ -137,6 +152,7 @@ class H2Session : private IoHandler, private Flushable {
   size_t open_streams_ = 0;
   OutputBuffer output_;
   size_t unsent_ = 0;  // in the streams' queues
+  size_t incomplete_ = 0;  // received, of messages that have not come to their end
   std::vector<int32_t> drained_;
   int32_t last_opened_ = 0;  // the highest stream for which a caller has sent headers
   ResetStreams reset_;
@@ -156,9 +172,10 @@ class H2Session : private IoHandler, private Flushable {
   Offence offence_ = Offence::kNone;
   bool cut_off_ = false;    // the GOAWAY for it is under way; nghttp2 is not asked any more
   size_t discarded_ = 0;    // read since then
-  Timer timer_;  // set-up timeout, then keep-alive, then linger
-  bool ping_sent_ = false;
-  TimeNs last_heard_ = 0;
+  PeerClock clock_;
+  Timer timer_;             // fires when clock_ may have something, never later
+  TimeNs frame_since_ = 0;  // the frame that is being received, or its header block
+  Progress written_;        // what the socket takes
 };
 
 }  // namespace skysail::net

@@ -33,6 +33,10 @@ class MessageDecoder {
   Outcome Next(std::string_view* input, ReceivedMessage* message);
   // A message was begun and is not complete.
   bool mid_message() const { return prefix_bytes_ > 0; }
+  // Gives up what has come of it; Next must not be called again.
+  void Drop() { owner_ = Slice(); }
+  // What has come of that message.
+  size_t held_bytes() const { return received_; }
   const Status& status() const { return status_; }
 
  private:

@@ -22,11 +22,16 @@ struct PeerLimits {
   uint32_t connection_window_bytes = uint32_t{8} << 20;
   size_t max_metadata_bytes = 64 << 10;
   size_t max_unsent_bytes = size_t{256} << 20;
+  size_t max_incomplete_bytes = size_t{1} << 30;
 
   // Of a connection: how long it may take.
   TimeNs handshake_timeout = 10 * kSecond;
   TimeNs keepalive_interval = 60 * kSecond;
   TimeNs keepalive_timeout = 20 * kSecond;
+  TimeNs incomplete_timeout = 60 * kSecond;
+  TimeNs untaken_timeout = 300 * kSecond;
+  TimeNs idle_timeout = 3600 * kSecond;
+  TimeNs max_connection_age = 0;
 
   // Of a connection: what it may ask for.
   uint32_t max_reset_burst = 4096;
@@ -48,7 +53,7 @@ void ForEachLimit(Limits& limits, Visit visit) {
   constexpr int64_t kMiB = int64_t{1} << 20;
   constexpr int64_t kDayMs = 24 * 3600 * 1000;
   visit({"max_connections", 1, 1, 1 << 20,
-         "connections of a process; more need a descriptor and some 10 KiB each"},
+         "connections of a process; more need a descriptor and some 15 KiB each"},
         limits.max_connections);
   visit({"max_concurrent_streams", 1, 1, 1 << 20,
          "calls open at once on a connection; more let one peer hold more"},
@@ -65,6 +70,9 @@ void ForEachLimit(Limits& limits, Visit visit) {
   visit({"max_unsent_bytes", 1, 64 << 10, 65536 * kMiB,
          "answers that a peer has not taken; more lets a slow reader go on longer"},
         limits.max_unsent_bytes);
+  visit({"max_incomplete_bytes", 1, 1 << 20, 65536 * kMiB,
+         "of messages that have begun to come; more lets one peer send more large ones side by side"},
+        limits.max_incomplete_bytes);
   visit({"handshake_timeout_ms", kMillisecond, 1, kDayMs,
          "until a new connection has said that it speaks HTTP/2; more lets silent ones stay"},
         limits.handshake_timeout);
@@ -74,6 +82,18 @@ void ForEachLimit(Limits& limits, Visit visit) {
   visit({"keepalive_timeout_ms", kMillisecond, 1, kDayMs,
          "how long the answer to that PING may take; likewise"},
         limits.keepalive_timeout);
+  visit({"incomplete_timeout_ms", kMillisecond, 1, kDayMs,
+         "a header block must end, a message end or go on by a KiB; more lets slow ones take longer"},
+        limits.incomplete_timeout);
+  visit({"untaken_timeout_ms", kMillisecond, 0, kDayMs,
+         "a KiB of what waits to be taken must be, 0: never; more lets readers pause for longer"},
+        limits.untaken_timeout);
+  visit({"idle_timeout_ms", kMillisecond, 0, 30 * kDayMs,
+         "a connection without calls is sent away, 0: never; more keeps them for longer"},
+        limits.idle_timeout);
+  visit({"max_connection_age_ms", kMillisecond, 0, 30 * kDayMs,
+         "a connection is sent away, its calls answered, 0: never; less spreads callers anew more often"},
+        limits.max_connection_age);
   visit({"max_reset_burst", 1, 1, 1 << 24,
          "calls that may be broken off at once; more spares clients whose deadlines expire together"},
         limits.max_reset_burst);

@@ -20,16 +20,22 @@
 
 namespace skysail::net {
 
+// A blocking socket, connected to this machine's `port`; none when nobody takes it.
+inline Socket ConnectedTo(int port) {
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(static_cast<uint16_t>(port));
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  Socket made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const bool connected = connect(made.fd(), reinterpret_cast<sockaddr*>(&name), sizeof(name)) == 0;
+  return connected ? std::move(made) : Socket();
+}
+
 class RawPeer {
  public:
-  explicit RawPeer(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in name{};
-    name.sin_family = AF_INET;
-    name.sin_port = htons(static_cast<uint16_t>(port));
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  explicit RawPeer(int port) : socket_(ConnectedTo(port)), connected_(bool(socket_)) {
     const timeval limit{10, 0};
     setsockopt(socket_.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    connected_ = connect(socket_.fd(), reinterpret_cast<sockaddr*>(&name), sizeof(name)) == 0;
     DisableNagle(socket_.fd());
     nghttp2_hd_inflate_new(&inflater_);
   }
@@ -50,7 +56,7 @@ class RawPeer {
     }
   }
   void SendPreface() {
-    Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(NGHTTP2_SETTINGS, 0, 0, ""));
+    Send(ClientPreface());
   }
 
   // The first bytes of a client.

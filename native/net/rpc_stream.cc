@@ -1,5 +1,6 @@
 #include "net/rpc_stream.h"
 
+#include <string>
 #include <utility>
 
 #include "net/h2_session.h"
@@ -31,23 +32,53 @@ void RpcStream::DropUnsent() {
 
 void RpcStream::Receive(std::string_view data) {
   unreturned_ += data.size();
+  received_progress_.Add(data.size());
   if (!paused_) ReturnCredit();
   ReceivedMessage message;
   while (!discarding_) {
     switch (decoder_.Next(&data, &message)) {
       case MessageDecoder::Outcome::kNeedMore:
-        return;
+        return HoldIncomplete(decoder_.held_bytes());
       case MessageDecoder::Outcome::kError:
-        DiscardReceived();
-        OnReceiveError(decoder_.status());
-        return;
+        return RefuseReceived(decoder_.status(), Overrun::kMessage);
       case MessageDecoder::Outcome::kMessage:
+        received_progress_.Complete();
         if (paused_ || waiting_head_ < waiting_.size()) {
           waiting_.push_back(std::move(message));
         } else {
           Deliver(std::move(message));
         }
     }
+  }
+}
+
+// The session counts what it holds for messages of all streams that have not come to their end.
+void RpcStream::HoldIncomplete(size_t bytes) {
+  if (bytes == held_incomplete_ || session_ == nullptr) return;
+  if (session_->HoldIncomplete(std::exchange(held_incomplete_, bytes), bytes)) return;
+  RefuseReceived(ResourceExhausted("the messages that have begun to come on this connection exceed the limit "
+                                   "together; send fewer at a time"),
+                 Overrun::kIncomplete);
+}
+
+void RpcStream::RefuseReceived(const Status& status, Overrun overrun) {
+  if (session_ != nullptr && status.kind() == ErrorKind::kResourceExhausted) session_->OnOverrun(overrun);
+  DiscardReceived();
+  OnReceiveError(status);
+}
+
+// `reading`: what the peer sends is read.
+void RpcStream::LookForStalls(TimeNs now, const PeerLimits& limits, bool reading) {
+  const bool owes = reading && !paused_ && !discarding_ && !peer_done_ && owes_more();
+  if (received_progress_.Stalled(owes, now, limits.incomplete_timeout)) {
+    session_->OnOverrun(Overrun::kSlowMessage);
+    return OnStalled(DeadlineExceeded("a message had begun and did not go on for " +
+                                      std::to_string(limits.incomplete_timeout / kMillisecond) + " ms"));
+  }
+  if (sent_progress_.Stalled(unsent() > 0, now, limits.untaken_timeout)) {
+    session_->OnOverrun(Overrun::kUntaken);
+    OnStalled(Unavailable("what was sent was not taken for " +
+                          std::to_string(limits.untaken_timeout / kMillisecond) + " ms"));
   }
 }
 
@@ -58,8 +89,7 @@ void RpcStream::Deliver(ReceivedMessage message) {
                                        "grpc-encoding")
                             : Decompress(message.bytes.view(), max_message_bytes_);
   if (plain.ok()) return OnMessageReceived(std::move(*plain));
-  DiscardReceived();
-  OnReceiveError(plain.status());
+  RefuseReceived(plain.status(), Overrun::kInflated);
 }
 
 void RpcStream::PeerDone() {
@@ -102,6 +132,8 @@ void RpcStream::DeliverWaiting() {
 
 void RpcStream::DiscardReceived() {
   discarding_ = true;
+  decoder_.Drop();
+  if (session_ != nullptr) session_->HoldIncomplete(std::exchange(held_incomplete_, 0), 0);
   paused_ = false;
   if (!delivering_) {
     waiting_.clear();

@@ -16,11 +16,14 @@
 #include "base/status.h"
 #include "net/gzip.h"
 #include "net/message_decoder.h"
+#include "net/offence.h"
 #include "net/outbound_messages.h"
+#include "net/progress.h"
 
 namespace skysail::net {
 
 class H2Session;
+struct PeerLimits;
 
 class RpcStream {
  public:
@@ -40,6 +43,10 @@ class RpcStream {
   virtual void OnMessageReceived(Slice message) = 0;
   // The peer's bytes make no sense or pass a limit; no message will follow.
   virtual void OnReceiveError(const Status& status) = 0;
+  // It has gone on too slowly for too long: it is to be ended.
+  virtual void OnStalled(const Status& status) = 0;
+  // The peer is to send more, whatever we do.
+  virtual bool owes_more() const { return decoder_.mid_message(); }
   virtual void OnPeerDone() = 0;  // after its last message
   virtual void OnDrained() = 0;   // unsent() fell to zero and more may be sent
   // Everything queued has been framed and sending is done: true ends the stream with the last
@@ -69,6 +76,9 @@ class RpcStream {
   friend struct SessionCallbacks;
 
   void Receive(std::string_view data);
+  void HoldIncomplete(size_t bytes);
+  void RefuseReceived(const Status& status, Overrun overrun);
+  void LookForStalls(TimeNs now, const PeerLimits& limits, bool reading);
   void PeerDone();
   void Deliver(ReceivedMessage message);
   void DeliverWaiting();
@@ -91,6 +101,8 @@ class RpcStream {
 
   MessageDecoder decoder_;
   const size_t max_message_bytes_;
+  size_t held_incomplete_ = 0;  // of a message, as the session knows
+  Progress received_progress_, sent_progress_;
   size_t unreturned_ = 0;  // received bytes whose credit the peer has not got back
   std::vector<ReceivedMessage> waiting_;  // came while paused
   size_t waiting_head_ = 0;

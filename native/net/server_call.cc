@@ -120,6 +120,7 @@ void ServerCall::OnHeadersReceived(bool) {
 bool ServerCall::Accept() {
   const size_t limit = connection_->options().max_metadata_bytes;
   if (metadata_bytes_ > limit) {
+    session()->OnOverrun(Overrun::kMetadata);
     Abort(ResourceExhausted("received metadata of " + std::to_string(metadata_bytes_) +
                             " bytes exceeds the limit of " + std::to_string(limit) + " bytes"));
   } else if (!post_) {
@@ -166,6 +167,16 @@ void ServerCall::OnPeerDone() {
 }
 
 void ServerCall::OnReceiveError(const Status& status) { Abort(status); }
+
+void ServerCall::OnStalled(const Status& status) {
+  if (!ended_) return Abort(status);
+  DropUnsent();  // of an answer that is complete: the status stands behind it
+  session()->Reset(this, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+bool ServerCall::owes_more() const {
+  return RpcStream::owes_more() || (headers_received_ && method_ != nullptr && method_->unary != nullptr);
+}
 
 void ServerCall::OnDrained() {
   if (handler_ != nullptr && !ended_) handler_->OnWritable();

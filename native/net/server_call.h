@@ -66,6 +66,8 @@ class ServerCall final : public RpcStream, public ServerStream, public UnaryCall
   void OnHeadersReceived(bool end_stream) override;
   void OnMessageReceived(Slice message) override;
   void OnReceiveError(const Status& status) override;
+  void OnStalled(const Status& status) override;
+  bool owes_more() const override;
   void OnPeerDone() override;
   void OnDrained() override;
   bool OnLastDataFramed() override;

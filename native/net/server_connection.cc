@@ -52,6 +52,10 @@ void ServerConnection::OnTraffic(size_t read, size_t written) {
 
 void ServerConnection::OnOffence(Offence offence) { counters().of(offence).Add(1); }
 
+void ServerConnection::OnOverrun(Overrun overrun) { counters().of(overrun).Add(1); }
+
+void ServerConnection::OnRetired() { counters().connections_retired.Add(1); }
+
 void ServerConnection::OnClosed(const Status&, bool protocol_error) {
   if (protocol_error) counters().protocol_errors.Add(1);
 }

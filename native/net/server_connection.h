@@ -35,6 +35,8 @@ class ServerConnection final : public H2Session {
   void OnStreamGone() override {}
   void OnTraffic(size_t read, size_t written) override;
   void OnOffence(Offence offence) override;
+  void OnOverrun(Overrun overrun) override;
+  void OnRetired() override;
   void OnClosed(const Status& why, bool protocol_error) override;
   void OnFinished() override;
 

@@ -25,12 +25,14 @@ class Counter {
 
 struct ServerCounters {
   Counter connections_accepted, connections_open, connections_refused, accepts_put_off;
+  Counter connections_retired;
   Counter calls_started, calls_open, calls_cancelled, protocol_errors;
   Counter bytes_read, bytes_written;
   Counter offences[kOffences];
+  Counter overruns[kOverruns];
 
   Counter& of(Offence offence) { return offences[static_cast<size_t>(offence)]; }
-  const Counter& of(Offence offence) const { return offences[static_cast<size_t>(offence)]; }
+  Counter& of(Overrun overrun) { return overruns[static_cast<size_t>(overrun)]; }
 };
 
 }  // namespace skysail::net

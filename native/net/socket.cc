@@ -8,7 +8,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <memory>
 
@@ -147,6 +149,11 @@ int ConnectError(int fd) {
 void DisableNagle(int fd) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+void SetUserTimeout(int fd, TimeNs timeout) {
+  const auto ms = static_cast<unsigned>(std::clamp<TimeNs>(timeout / kMillisecond, 1, INT_MAX));
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 std::string PeerName(const sockaddr* address) {

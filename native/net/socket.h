@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "net/address.h"
 
@@ -43,6 +44,8 @@ int ConnectError(int fd);
 
 // Small writes are sent at once.
 void DisableNagle(int fd);
+// What was sent must be acknowledged within `timeout`, or the connection is lost; of TCP alone.
+void SetUserTimeout(int fd, TimeNs timeout);
 std::string PeerName(const sockaddr* address);
 
 }  // namespace skysail::net

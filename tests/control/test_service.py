@@ -121,7 +121,7 @@ async def test_it_reports_about_itself(service: Service, channel: grpc.aio.Chann
     assert report.applied_revision == service.snapshot.revision
     assert report.uptime_s > 0
     stats = json.loads(report.stats_json)
-    assert {*service.plane.stages, "server", "configuration", "tracing"} == set(stats)
+    assert {*service.plane.stages, "server", "configuration", "tracing", "channels"} == set(stats)
     assert stats["configuration"] == {"store_connected": True, "rejected_documents": {}, "rejections": 0}
 
 

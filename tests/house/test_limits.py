@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from skysail.native._core import Loops, Server, server_limits
+from skysail.native._core import Loops, Server, channel_stats, server_limits
 
 
 def test_every_limit_is_documented_with_its_default_and_range(root: Path) -> None:
@@ -17,5 +17,7 @@ def test_every_limit_is_documented_with_its_default_and_range(root: Path) -> Non
 
 def test_every_reason_is_documented(root: Path) -> None:
     text = (root / "docs/operating.md").read_text()
-    for reason in Server(Loops(1)).stats()["cut_off"]:
+    told = Server(Loops(1)).stats()
+    assert channel_stats().keys() == {"cut_off", "calls_over_limit"}
+    for reason in [*told["cut_off"], *told["calls_over_limit"]]:
         assert re.search(rf"^\| `{reason}` \|", text, flags=re.M), f"{reason} is not explained"

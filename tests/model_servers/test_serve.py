@@ -42,3 +42,9 @@ def test_taken_port_is_named(tmp_path: Path) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         said = refusal(tmp_path, "--listen", address)
     assert "--listen: " in said and address in said
+
+
+def test_wrong_limit_is_refused_by_name(tmp_path: Path) -> None:
+    assert "--limit max_connections: must be a whole number between 1 and" in refusal(
+        tmp_path, "--limit", "max_connections=0"
+    )
