@@ -293,6 +293,32 @@ def test_no_message_does_worse_than_raise(message: bytes, place: int, byte: int)
     assert all(array.size >= 0 for array in request.inputs.values())
 
 
+# Pieces cut out of a message, anywhere, and others put there.
+EDITS = st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 12), st.binary(max_size=12)), max_size=4)
+
+
+@given(TENSORS, PARAMETERS, EDITS)
+def test_what_is_taken_of_a_damaged_message_is_what_protobuf_takes(
+    inputs: dict[str, Any], parameters: dict[str, Any], edits: list[tuple[int, int, bytes]]
+) -> None:
+    damaged = bytearray(codec.encode_request("m", inputs, parameters=parameters))
+    for place, cut, put in edits:
+        at = place % (len(damaged) + 1)
+        damaged[at : at + cut] = put
+    try:
+        request = codec.decode_request(bytes(damaged))
+    except codec.CodecError:
+        return
+    message = inference_pb2.ModelInferRequest.FromString(bytes(damaged))
+    assert (request.model_name, request.model_version) == (message.model_name, message.model_version)
+    assert list(request.inputs) == [tensor.name for tensor in message.inputs]
+    for tensor in message.inputs:
+        assert request.inputs[tensor.name].shape == tuple(tensor.shape)
+    for array, raw in zip(request.inputs.values(), message.raw_input_contents, strict=False):
+        if array.dtype != np.float32:  # BF16 is widened
+            assert raw_of(array) == raw
+
+
 def test_arrays_like_lists_and_scalars_are_taken() -> None:
     inputs = codec.decode_request(codec.encode_request("m", {"a": [[1, 2]], "b": 1.5, "c": "text"})).inputs
     assert inputs["a"].tolist() == [[1, 2]]
