@@ -50,8 +50,8 @@ native: setup  ## Rebuild the compiled parts in place.
 cpptest: setup  ## Run the C++ tests alone, in every flavour.
 	@$(PYTHON_BIN) -m pytest tests/native/test_cpp.py $(T)
 
-soak: setup  ## A million calls of every kind, a minute without etcd: nothing may grow, no call may fail.
-	@SKYSAIL_SOAK=1 $(PYTHON_BIN) -m pytest tests/native/test_cpp.py tests/e2e/test_steady.py tests/faults/test_store.py -k "native-steady or as_it_was or etcd"
+soak: setup  ## A million calls of every kind, a minute without etcd, ten minutes of random kills.
+	@SKYSAIL_SOAK=1 $(PYTHON_BIN) -m pytest tests/native/test_cpp.py tests/e2e/test_steady.py tests/faults/test_store.py tests/faults/test_kills.py -k "native-steady or as_it_was or etcd or kills"
 
 fuzz: setup  ## Look for inputs that break the core, FUZZ_S= seconds a target; FUZZ= selects.
 	@scripts/fuzz --seconds $(FUZZ_S) $(FUZZ)
