@@ -60,7 +60,9 @@ def serve_model(
     replica_id: Annotated[str, typer.Option(help="The replica's own name. Left out: made up.")] = "",
     poll_us: Annotated[
         int,
-        typer.Option(min=0, max=10_000, help="Microseconds to look for more calls before sleeping."),
+        typer.Option(
+            min=0, max=10_000, help="Longest wait, in microseconds, to poll through instead of sleeping."
+        ),
     ] = 0,
     log_format: Annotated[str, typer.Option(help="human or json, on standard error.")] = "human",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",

@@ -42,7 +42,7 @@ def up(
         typer.Option(
             min=0,
             max=10_000,
-            help="Microseconds that a process looks for more to do before it sleeps.",
+            help="Longest wait, in microseconds, that the frontend may poll through instead of sleeping.",
         ),
     ] = 0,
     cache_mib: Annotated[

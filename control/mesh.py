@@ -12,7 +12,6 @@ from typing import Any
 from skysail.control.artefacts import files_at
 from skysail.control.errors import NotFound
 from skysail.control.launcher import SINGLE_THREADED, Unit
-from skysail.control.options import POLL_US
 from skysail.control.schema import Resources, Version
 from skysail.control.signature_text import format_tensor
 from skysail.control.snapshot import Snapshot
@@ -37,7 +36,7 @@ class MeshOptions:
         etcd_peer: the private etcd's second address; empty when others run the store.
         fused: frontend, selector and batcher in one process instead of three.
         threads: event-loop threads of each service process. More serve more calls and need that many cores.
-        poll_us: how long a process that had something to do looks for more before it sleeps, in microseconds.
+        poll_us: the longest wait that the process which callers reach may poll through, in microseconds.
         cache_mib: what a batcher's prediction cache may hold, in MiB.
         hung_after_s: a process that has not answered for so long is killed and started again.
         limit: limits of what peers of each service may do, as "name=value".
@@ -52,7 +51,7 @@ class MeshOptions:
     metrics: str = "127.0.0.1:0"
     fused: bool = False
     threads: int = 1
-    poll_us: int = POLL_US
+    poll_us: int = 0
     cache_mib: int = 24
     hung_after_s: float = 10.0
     limit: tuple[str, ...] = ()
@@ -92,9 +91,11 @@ def etcd_unit(options: MeshOptions, binary: str, data: Path) -> Unit:
 def service_units(options: MeshOptions, sockets: Path) -> list[Unit]:
     """Frontend, selector and batcher; or the one process that is all three."""
     limits = (part for limit in options.limit for part in ("--limit", limit))
-    loops = ("--threads", str(options.threads), "--poll-us", str(options.poll_us))
-    common = ("--etcd", options.etcd, "--metrics", options.any_metrics, *loops, *limits, *_logs(options))
-    edge = ("--listen", options.grpc, "--http", options.http)
+    common = (
+        *("--etcd", options.etcd, "--metrics", options.any_metrics, "--threads", str(options.threads)),
+        *(*limits, *_logs(options)),
+    )
+    edge = ("--listen", options.grpc, "--http", options.http, "--poll-us", str(options.poll_us))
     cache = ("--cache-mib", str(options.cache_mib))
     if options.fused:
         fused = (*SKYSAIL, "frontend", "--fused", *edge, *common, *cache)
@@ -171,7 +172,7 @@ def _replica_unit(options: MeshOptions, version: Version, slot: int, sockets: Pa
             *_repeated("--output", map(format_tensor, version.signature.outputs)),
             *("--digest", version.artefact.digest, "--listen", f"unix:{sockets}/{socket}-{{start}}.sock"),
             *("--metrics", options.any_metrics, *_logs(options)),
-            *("--etcd", options.etcd, "--replica-id", f"{slot}-{{start}}", "--poll-us", str(options.poll_us)),
+            *("--etcd", options.etcd, "--replica-id", f"{slot}-{{start}}"),
         ),
         env=SINGLE_THREADED,
         stage=_REPLICA,

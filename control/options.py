@@ -13,15 +13,11 @@ from skysail.control.limits import parse_limits
 from skysail.control.schema import Role
 from skysail.telemetry import logs
 
-__all__ = ["POLL_US", "ServiceOptions", "parse"]
+__all__ = ["ServiceOptions", "parse"]
 
 
 def _new_id() -> str:
     return f"{os.getpid()}-{secrets.token_hex(4)}"
-
-
-#: Off at first: with several models deployed, calls beside polling loops were seen to take milliseconds.
-POLL_US = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +40,9 @@ class ServiceOptions:
     advertise: str | None = None
     #: Event-loop threads. One serves some hundred thousand calls per second; more use more processors.
     threads: int = 1
-    #: For how many microseconds an event loop that had something to do looks for more before it sleeps; 0:
-    #: not at all. It spares lone calls the waking of threads; at most a tenth of the time is polled in vain.
-    poll_us: int = POLL_US
+    #: The longest wait, in microseconds, that an event loop polls through instead of sleeping, where it finds
+    #: that waits get shorter by it; 0: none. It spares lone calls the waking of threads, for processor time.
+    poll_us: int = 0
     #: Names this process among those of its role, for its life.
     instance_id: str = field(default_factory=_new_id)
     #: How long calls that are under way may take to finish when told to stop.
@@ -122,7 +118,7 @@ def parse(role: Role, argv: Sequence[str]) -> tuple[ServiceOptions, str, int | N
     )
     parser.add_argument(
         "--poll-us", type=int, default=defaults.poll_us,
-        help="how long a loop looks for more to do before it sleeps, in microseconds (%(default)s)",
+        help="longest wait that a loop may poll through instead of sleeping, in microseconds (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--instance-id", default=defaults.instance_id, help="name of this process (made up)")
     parser.add_argument(

@@ -25,7 +25,6 @@ from skysail.control import addresses, catalogue, keys, machine, schema
 from skysail.control.admin_servicer import AdminServicer
 from skysail.control.etcd_store import EtcdStore
 from skysail.control.oip_servicer import OipServicer
-from skysail.control.options import POLL_US
 from skysail.control.registration import Registration
 from skysail.control.snapshot import Snapshot
 from skysail.model_servers.adapter import Adapter
@@ -54,7 +53,7 @@ class ContainerOptions:
         listen: `host:port` or `unix:/path`.
         metrics: `host:port` for GET /metrics.
         etcd: the store's endpoints; empty to serve without one.
-        poll_us: how long the event loop looks for more to do before it sleeps, in microseconds.
+        poll_us: the longest wait that the event loop may poll through instead of sleeping, in microseconds.
         max_pending: calls that may wait for the model. Batchers keep two; more serve callers without a
         batcher.
         drain_timeout_s: how long calls under way may take when the replica is told to stop.
@@ -70,7 +69,7 @@ class ContainerOptions:
     listen: str = "127.0.0.1:0"
     metrics: str = "127.0.0.1:0"
     etcd: str = ""
-    poll_us: int = POLL_US
+    poll_us: int = 0
     max_pending: int = 256
     drain_timeout_s: float = 10.0
     limits: Mapping[str, int] = field(default_factory=dict)

@@ -14,7 +14,6 @@ from pathlib import Path
 from skysail.control.artefacts import Files, digest_of, verify
 from skysail.control.errors import CallFailed, Kind
 from skysail.control.limits import parse_limits
-from skysail.control.options import POLL_US
 from skysail.control.signature_text import format_tensor, parse_tensor
 from skysail.model_servers.adapter import Stated
 from skysail.model_servers.container import Container, ContainerOptions
@@ -39,7 +38,7 @@ def serve_model(
     inputs: tuple[str, ...] = (),
     outputs: tuple[str, ...] = (),
     replica_id: str = "",
-    poll_us: int = POLL_US,
+    poll_us: int = 0,
     digest: str = "",
     metrics: str = "127.0.0.1:0",
     log_format: str = "human",

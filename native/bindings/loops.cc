@@ -2,6 +2,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include "base/cores.h"
 #include "bindings/bindings.h"
 
 namespace skysail::bindings {
@@ -19,7 +20,8 @@ void JoinAndDelete(net::LoopThreads* loops) {
 LoopsPtr NewLoops(int threads, int poll_us) {
   if (threads < 1 || threads > 256) throw py::value_error("threads must be in [1, 256]");
   if (poll_us < 0 || poll_us > 10'000) throw py::value_error("poll_us must be in [0, 10000]");
-  return LoopsPtr(new net::LoopThreads(threads, poll_us * kMicrosecond), JoinAndDelete);
+  const net::Polling polling(poll_us * kMicrosecond, UsableCores());
+  return LoopsPtr(new net::LoopThreads(threads, polling), JoinAndDelete);
 }
 
 }  // namespace
@@ -29,8 +31,8 @@ void BindLoops(py::module_& module) {
       module, "Loops", py::is_final(),
       "Event-loop threads that the server and the services of one process share.\n\n"
       "`threads`: how many; each owns its connections. Idle ones sleep.\n"
-      "`poll_us`: how long, in microseconds, one that had something to do looks for more before it\n"
-      "sleeps; 0 sleeps at once. In vain for a tenth of the time at most.")
+      "`poll_us`: the longest wait, in microseconds, that one polls through instead of sleeping, where\n"
+      "that makes waits shorter; 0 always sleeps. In vain for a twentieth of the time at most.")
       .def(py::init(&NewLoops), py::arg("threads") = 1, py::kw_only(), py::arg("poll_us") = 0)
       .def("start", &net::LoopThreads::Start, py::call_guard<py::gil_scoped_release>(),
            "Starts the threads; returns once every loop turns. Once.")

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "net/poll_budget.h"
+#include "base/cores.h"
 #include "net/timer_heap.h"
 
 namespace skysail::net {
@@ -49,10 +49,24 @@ int Wait(int epoll_fd, epoll_event* events, TimeNs timeout) {
   return epoll_wait(epoll_fd, events, kEventsPerTurn, static_cast<int>(ms));
 }
 
+// The right of a loop to poll: as many of a process have it at a time as leave others a core.
+class Seat {
+ public:
+  explicit Seat(int seats) : taken_(in_use.fetch_add(1, std::memory_order_relaxed) < seats) {}
+  ~Seat() { in_use.fetch_sub(1, std::memory_order_relaxed); }
+  Seat(const Seat&) = delete;
+  Seat& operator=(const Seat&) = delete;
+  bool taken() const { return taken_; }
+
+ private:
+  static inline std::atomic<int> in_use{0};
+  const bool taken_;
+};
+
 }  // namespace
 
 struct EventLoop::Impl {
-  explicit Impl(TimeNs poll_window) : budget(poll_window) {}
+  explicit Impl(const Polling& polling) : polling(polling) {}
 
   // What a descriptor is watched for. The generation tells an event of this turn that was meant
   // for a descriptor closed (and perhaps reused) earlier in the same turn.
@@ -72,7 +86,14 @@ struct EventLoop::Impl {
   // Owned by the loop thread.
   TimeNs turn_time = 0;
   bool eventful = false;  // the last turn had events or tasks
-  PollBudget budget;
+  int calls = 0;          // under way
+  Polling polling;
+  // This wait, as `polling` wants to know it.
+  struct {
+    TimeNs began = kNever;  // kNever: it is of no interest
+    int calls = 0;
+    TimeNs in_vain = 0;
+  } wait;
   TimerHeap<Timer> timers;
   std::vector<Watched> watched;  // by descriptor
   std::vector<Flushable*> flushes;
@@ -117,22 +138,34 @@ struct EventLoop::Impl {
       flushing.clear();
     }
   }
-  // Looks for events without sleeping, for as long as the budget has it and nothing else is to be
+  // Looks for events without sleeping, for as long as that is expected to pay and nothing else is to be
   // done; returns their number. Posted tasks end it: nobody announces a sleep here, so Post wakes nobody.
   int Poll(epoll_event* events, TimeNs limit) {
+    wait = {};
     if (!eventful || limit <= 0 || !flushes.empty()) return 0;
-    const TimeNs began = SystemClock::Get().Now();
-    const TimeNs window = std::min(budget.Window(began), limit);
+    if (!polling.Considers(turn_time, calls)) return 0;
+    TimeNs now = SystemClock::Get().Now();
+    wait.began = now;
+    wait.calls = calls;
+    if (polling.WantsIdleTime(now)) polling.TellIdleTime(now, IdleTime());
+    const TimeNs window = std::min(polling.Window(now, calls), limit);
     if (window <= 0) return 0;
-    const TimeNs until = std::min(began + window, timers.earliest());
-    for (TimeNs now = began; now < until; now = SystemClock::Get().Now()) {
+    const Seat seat(polling.cores() - 1);
+    if (!seat.taken()) return 0;
+    for (const TimeNs until = std::min(now + window, timers.earliest()); now < until;) {
       const int ready = epoll_wait(epoll_fd, events, kEventsPerTurn, 0);
       if (ready > 0) return ready;
       if (HasTasks()) return 0;
       sched_yield();  // others may need this core, perhaps the very one whose answer is awaited
+      now = SystemClock::Get().Now();
     }
-    budget.InVain(SystemClock::Get().Now() - began);
+    wait.in_vain = now - wait.began;
     return 0;
+  }
+  // What a wait that has ended tells about the next one.
+  void LearnFromWait() {
+    if (wait.began == kNever) return;
+    polling.Waited(wait.calls, turn_time - wait.began, wait.in_vain);
   }
   bool HasTasks() {
     std::lock_guard<std::mutex> lock(mu);
@@ -156,7 +189,7 @@ struct EventLoop::Impl {
   }
 };
 
-EventLoop::EventLoop(TimeNs poll_window) : impl_(std::make_unique<Impl>(poll_window)) {
+EventLoop::EventLoop(const Polling& polling) : impl_(std::make_unique<Impl>(polling)) {
   impl_->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
   impl_->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (impl_->epoll_fd < 0 || impl_->wake_fd < 0) Die("event loop");
@@ -206,6 +239,7 @@ void EventLoop::RunOnce(TimeNs wait_ns) {
   if (ready == 0) ready = Wait(loop.epoll_fd, events, loop.PrepareToSleep(wait_ns));
   if (ready < 0 && errno != EINTR) Die("epoll_wait");
   loop.turn_time = SystemClock::Get().Now();
+  loop.LearnFromWait();
   loop.TakeTasks();
   loop.eventful = ready > 0 || !loop.tasks.empty();
   for (int i = 0; i < ready; ++i) {
@@ -285,7 +319,9 @@ void EventLoop::ForgetFlush(Flushable* flushable) {
 
 TimeNs EventLoop::TurnTime() const { return impl_->turn_time; }
 
-TimeNs EventLoop::PolledInVain() const { return impl_->budget.in_vain(); }
+void EventLoop::CountCalls(int change) { impl_->calls += change; }
+
+TimeNs EventLoop::PolledInVain() const { return impl_->polling.in_vain(); }
 
 Timer::~Timer() { Cancel(); }
 

@@ -3,8 +3,8 @@
 //
 // A turn is: wait; ready descriptors; due timers; posted tasks; deferred flushes (repeated until
 // none is left). Everything runs on the loop's thread; only Post, Stop and InLoopThread may be
-// called from others. An idle loop sleeps in the kernel. One that has just had something to do may
-// look again for a moment before it sleeps (net/poll_budget.h), giving way to others on its core.
+// called from others. An idle loop sleeps in the kernel. One that expects its next event at once may
+// poll for it first (net/polling.h), giving way to others on its core.
 #ifndef SKYSAIL_NET_EVENT_LOOP_H_
 #define SKYSAIL_NET_EVENT_LOOP_H_
 
@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "net/polling.h"
 
 namespace skysail::net {
 
@@ -71,8 +72,8 @@ class EventLoop {
  public:
   using Task = std::function<void()>;
 
-  // `poll_window`: how long to look for the next event before sleeping; 0 sleeps at once.
-  explicit EventLoop(TimeNs poll_window = 0);
+  // `polling`: when to look for the next event before sleeping; never, unless told.
+  explicit EventLoop(const Polling& polling = {});
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -98,6 +99,9 @@ class EventLoop {
   // Must be called by a Flushable that is destroyed while its flush is pending.
   void ForgetFlush(Flushable* flushable);
 
+  // Calls that are answered on this loop have begun (positive) or ended; polling looks at their number.
+  void CountCalls(int change);
+
   // The time at which this turn began; cheap. Use SystemClock where microseconds matter.
   TimeNs TurnTime() const;
   // How long it has polled in vain since it was made. Loop thread only.
@@ -112,7 +116,7 @@ class EventLoop {
 // N loops, each on a thread of its own. Stop joins them.
 class LoopThreads {
  public:
-  explicit LoopThreads(int threads, TimeNs poll_window = 0);
+  explicit LoopThreads(int threads, const Polling& polling = {});
   ~LoopThreads();
   void Start();
   void Stop();

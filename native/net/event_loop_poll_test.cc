@@ -10,12 +10,24 @@
 #include <thread>
 
 #include "net/event_loop.h"
+#include "net/polling.h"
 
 namespace skysail::net {
 namespace {
 
 // So long that a test which waits for the end of a window fails by its own limit.
 constexpr TimeNs kEndless = 3600 * kSecond;
+
+// More than one, or nothing would be polled, whatever this machine has.
+constexpr int kCores = 2;
+
+// Believes the machine to be idle, and does not look.
+Polling Eager(TimeNs window) {
+  Polling polling(window, kCores);
+  polling.TellIdleTime(kNever / 2, 0);
+  polling.TellIdleTime(kNever / 2 + 1, kSecond);
+  return polling;
+}
 
 struct Counter final : IoHandler {
   explicit Counter(int fd) : fd(fd) {}
@@ -36,7 +48,7 @@ void MakeEventful(EventLoop& loop) {
 TEST(EventLoopPollTest, PolledLoopSeesDescriptorsAsTheyBecomeReady) {
   const int fd = eventfd(0, EFD_NONBLOCK);
   Counter counter(fd);
-  LoopThreads loops(1, kEndless);
+  LoopThreads loops(1, Eager(kEndless));
   loops.Start();
   std::promise<void> watched;
   loops.loop(0).Post([&] {
@@ -61,7 +73,7 @@ TEST(EventLoopPollTest, PolledLoopSeesDescriptorsAsTheyBecomeReady) {
 // A loop that polls announces no sleep, so a post wakes nobody: it must be found.
 TEST(EventLoopPollTest, TasksPostedWhileItPollsOrFallsAsleepRun) {
   for (const TimeNs window : {kEndless, 50 * kMicrosecond}) {
-    LoopThreads loops(1, window);
+    LoopThreads loops(1, Eager(window));
     loops.Start();
     std::atomic<int> ran{0};
     for (int i = 1; i <= 2'000; ++i) {
@@ -78,7 +90,7 @@ TEST(EventLoopPollTest, TasksPostedWhileItPollsOrFallsAsleepRun) {
 }
 
 TEST(EventLoopPollTest, TimersFireWhileItPolls) {
-  EventLoop loop(kEndless);
+  EventLoop loop(Eager(kEndless));
   bool fired = false;
   Timer timer([&] { fired = true; });
   timer.Set(loop, SystemClock::Get().Now() + 5 * kMillisecond);
@@ -87,22 +99,57 @@ TEST(EventLoopPollTest, TimersFireWhileItPolls) {
 }
 
 TEST(EventLoopPollTest, StopEndsPolling) {
-  LoopThreads loops(1, kEndless);
+  LoopThreads loops(1, Eager(kEndless));
   loops.Start();
   loops.Stop();  // returns
 }
 
 TEST(EventLoopPollTest, PollsOnceAfterAnEventAndThenSleeps) {
-  EventLoop loop(kMillisecond);
+  EventLoop loop(Eager(kMillisecond));
   loop.RunOnce(kMillisecond);  // nothing has happened yet
   EXPECT_EQ(loop.PolledInVain(), 0);
   MakeEventful(loop);
   EXPECT_EQ(loop.PolledInVain(), 0);
   loop.RunOnce(2 * kMillisecond);
   const TimeNs polled = loop.PolledInVain();
-  EXPECT_GE(polled, kMillisecond);
+  EXPECT_GE(polled, kMillisecond / 2);
   loop.RunOnce(2 * kMillisecond);  // nothing has happened since
   EXPECT_EQ(loop.PolledInVain(), polled);
+}
+
+TEST(EventLoopPollTest, AsManyCallsAsCoresEndPolling) {
+  EventLoop loop(Eager(kMillisecond));
+  loop.CountCalls(kCores);
+  MakeEventful(loop);
+  loop.RunOnce(2 * kMillisecond);
+  EXPECT_EQ(loop.PolledInVain(), 0);
+  loop.CountCalls(-1);
+  loop.RunOnce(2 * Polling::kQuiet);
+  MakeEventful(loop);
+  loop.RunOnce(2 * kMillisecond);
+  EXPECT_GT(loop.PolledInVain(), 0);
+}
+
+TEST(EventLoopPollTest, LoopsOfAProcessLeaveACoreUnpolled) {
+  LoopThreads other(1, Eager(kEndless));
+  other.Start();
+  std::promise<void> ran;
+  other.loop(0).Post([&ran] { ran.set_value(); });
+  ran.get_future().wait();  // from here on it polls
+  EventLoop loop(Eager(kMillisecond));
+  TimeNs polled = kNever;
+  for (int i = 0; i < 1'000 && polled != 0; ++i) {  // the other may not have got so far at first
+    const TimeNs before = loop.PolledInVain();
+    MakeEventful(loop);
+    loop.RunOnce(2 * kMillisecond);
+    polled = loop.PolledInVain() - before;
+  }
+  EXPECT_EQ(polled, 0);
+  other.Stop();
+  EventLoop next(Eager(kMillisecond));
+  MakeEventful(next);
+  next.RunOnce(2 * kMillisecond);
+  EXPECT_GT(next.PolledInVain(), 0);
 }
 
 }  // namespace

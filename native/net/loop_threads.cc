@@ -16,9 +16,9 @@ struct LoopThreads::Impl {
   std::atomic<bool> stopped{false};
 };
 
-LoopThreads::LoopThreads(int threads, TimeNs poll_window) : impl_(std::make_unique<Impl>()) {
+LoopThreads::LoopThreads(int threads, const Polling& polling) : impl_(std::make_unique<Impl>()) {
   for (int i = 0; i < threads; ++i) {
-    impl_->loops.push_back(std::make_unique<EventLoop>(poll_window));
+    impl_->loops.push_back(std::make_unique<EventLoop>(polling));
   }
 }
 

@@ -128,7 +128,9 @@ class InferCall {
   InferCall(std::unique_ptr<InferRequest> request, TimeNs deadline,
             std::shared_ptr<CallScope> scope, std::unique_ptr<InferCompletion> completion)
       : request_(std::move(request)), deadline_(deadline), scope_(std::move(scope)),
-        completion_(std::move(completion)) {}
+        completion_(std::move(completion)) {
+    loop().CountCalls(+1);
+  }
   InferCall(InferCall&&) = default;
   InferCall& operator=(InferCall&&) = delete;
   ~InferCall() {
@@ -147,6 +149,7 @@ class InferCall {
 
   void Finish(InferResponse response) {
     scope_->SetHandler(nullptr);
+    loop().CountCalls(-1);
     auto completion = std::move(completion_);
     completion->Done(std::move(response));
   }

@@ -1,10 +1,12 @@
 """Options: read once, refused by name."""
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from skysail.control.errors import InvalidArgument
+from skysail.control.mesh import MeshOptions, service_units
 from skysail.control.options import ServiceOptions, parse
 
 
@@ -14,6 +16,16 @@ def test_defaults_are_local_and_take_any_free_port() -> None:
         *("127.0.0.1:0", None, None),
         *("127.0.0.1:2379", None),
     )
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_mesh_that_is_told_how_to_poll_tells_the_process_that_callers_reach(
+    fused: bool, tmp_path: Path
+) -> None:
+    options = MeshOptions(grpc="h:1", http="h:2", etcd="h:3", fused=fused, poll_us=7)
+    told = {unit.name: unit.argv[unit.argv.index("--poll-us") + 1] if "--poll-us" in unit.argv else ""
+            for unit in service_units(options, tmp_path)}  # fmt: skip
+    assert told == ({"fused": "7"} if fused else {"frontend": "7", "selector": "", "batcher": ""})
 
 
 def test_every_option_is_taken() -> None:
