@@ -115,7 +115,7 @@ def test_top_shows_what_was_called_in_the_last_seconds(either: Mesh) -> None:
     assert application["p50_ms"] <= application["p99_ms"] and application["objective_ms"] == 1000
     assert next(one for one in found["applications"] if one["name"] == "probe")["errors_per_s"] > 0
     version = next(one for one in found["versions"] if one["model"] == "digits")
-    assert version["hit_rate"] >= 0.5 and version["batch_rows"] >= 1 and version["batch_p99_ms"] > 0
+    assert 0 < version["hit_rate"] <= 1 and version["batch_rows"] >= 1 and version["batch_p99_ms"] > 0
     assert {one["replica"] for one in found["replicas"] if one["model"] == "probe"} == {"0", "1"}
     assert "digits" in either.ok("top", "--once")
 
