@@ -151,7 +151,11 @@ class Watchdog:
         """Watches until cancelled."""
         try:
             while True:
-                self._look()
+                try:
+                    self._look()
+                except Exception:
+                    # What serves must not end with what watches it.
+                    log.exception("the processes could not be looked at")
                 await asyncio.sleep(self._interval_s)
         finally:
             for task in self._asking.values():

@@ -11,6 +11,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
 from skysail.control.process_limits import Usage
 from skysail.control.schema import Resources
 from skysail.control.watchdog import Seen, Target, Verdict, Watchdog, judge
@@ -123,3 +125,19 @@ async def test_listener_that_accepts_nothing_is_reported_and_its_memory_bounded(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         os.kill(process.pid, signal.SIGKILL)
+
+
+async def test_a_failed_look_is_logged_and_the_next_is_taken(caplog: pytest.LogCaptureFixture) -> None:
+    looks: asyncio.Queue[None] = asyncio.Queue()
+
+    def targets() -> list[Target]:
+        looks.put_nowait(None)
+        raise ValueError("no such process")
+
+    running = asyncio.create_task(Watchdog(targets, lambda _: None, hung_after_s=1, interval_s=0.01).run())
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await looks.get()
+    assert not running.done() and "no such process" in caplog.text
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
