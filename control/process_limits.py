@@ -46,7 +46,10 @@ def impose(pid: int, wanted: Resources) -> None:
     """
     try:
         _, most = resource.prlimit(pid, resource.RLIMIT_DATA)
-        resource.prlimit(pid, resource.RLIMIT_DATA, (HARD_FACTOR * (wanted.memory_mib << 20) or most, most))
+        memory = HARD_FACTOR * (wanted.memory_mib << 20) or most
+        if most != resource.RLIM_INFINITY:
+            memory = min(memory, most)
+        resource.prlimit(pid, resource.RLIMIT_DATA, (memory, most))
         _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         files = HARD_FACTOR * wanted.open_files or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if files > most:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from skysail.control.process_limits import Usage
+from skysail.control.process_limits import Usage, impose
 from skysail.control.schema import Resources
 from skysail.control.watchdog import Seen, Target, Verdict, Watchdog, judge
 
@@ -141,3 +141,13 @@ async def test_a_failed_look_is_logged_and_the_next_is_taken(caplog: pytest.LogC
     assert not running.done() and "no such process" in caplog.text
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+def test_a_limit_above_what_the_system_allows_is_lowered_to_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
+        try:
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (1 << 33, 1 << 33))
+            impose(process.pid, Resources(memory_mib=1 << 20))
+            assert resource.prlimit(process.pid, resource.RLIMIT_DATA) == (1 << 33, 1 << 33)
+        finally:
+            process.kill()
