@@ -7,6 +7,7 @@ may wait. https://opentelemetry.io/docs/specs/otlp/
 from __future__ import annotations
 
 import gzip
+import http.client
 import json
 import sys
 import urllib.request
@@ -96,7 +97,7 @@ class GrpcSender:
         except grpc.RpcError as error:
             raise OSError(f"{error.code().name}: {error.details()}") from error
         except ValueError as error:
-            raise OSError("the channel is closed") from error
+            raise OSError(str(error)) from error
 
     def close(self) -> None:
         """Cancels what is under way."""
@@ -125,8 +126,12 @@ class HttpSender:
         """Sends one request."""
         body = gzip.compress(request) if self._compress else request
         post = urllib.request.Request(self._url, body, self._headers, method="POST")
-        with urllib.request.urlopen(post, timeout=self._timeout_s):
-            pass
+        try:
+            with urllib.request.urlopen(post, timeout=self._timeout_s):
+                pass
+        except (http.client.HTTPException, ValueError) as error:
+            # What answers does not speak HTTP, or the URL or a header is none.
+            raise OSError(f"{type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         """Nothing: a request under way ends with its time."""
